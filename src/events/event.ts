@@ -1,0 +1,249 @@
+/**
+ * Every event that enters the engine. A recording is this stream written down, one JSON object a line, in
+ * the order in which the engine took it; so each field here is part of the recording's format (`header.ts`
+ * holds its version).
+ *
+ * Optional fields of the hot events may also be undefined, so that all events of a kind have one shape.
+ *
+ * Times (`at`) are nanoseconds of the recording machine's monotonic clock (bpf_ktime_get_ns); the header
+ * gives the offset to wall time.
+ */
+import type { Protocol, Tuple } from './tuple.ts';
+
+/**
+ * A network namespace: its inode number, plus 2^32 × the index of the machine when recordings of several
+ * machines are merged (each machine's first namespace has the same number). See `netns.ts`.
+ */
+export type NetnsId = number;
+
+/** `enum ip_conntrack_info`: the low three bits of skb->_nfct. */
+export type CtInfo = 'established' | 'related' | 'new' | 'established-reply' | 'related-reply' | 'untracked';
+
+/** What a packet's skb says of its conntrack entry (`struct nf_conn`). */
+export interface ConntrackView {
+  /** Address of the nf_conn, masked to 48 bits. Tells entries apart while they live; reused afterwards. */
+  readonly pointer: number;
+  readonly info: CtInfo;
+  /** IPS_* bits (include/uapi/linux/netfilter/nf_conntrack_common.h). */
+  readonly status: number;
+  readonly mark: number;
+  readonly zone: number;
+  /** enum tcp_conntrack; 0 for other protocols. */
+  readonly tcpState: number;
+  /** Interface index for which MASQUERADE chose the address (nf_conn_nat.masq_index); 0: no MASQUERADE. */
+  readonly masqueradeIndex: number;
+  readonly original: Tuple;
+  readonly reply: Tuple;
+}
+
+/** The process in whose name a socket acts; known only where the kernel reported it in process context. */
+export interface ProcessRef {
+  readonly pid: number;
+  /** At most 15 bytes, cleaned of control characters. */
+  readonly comm: string;
+}
+
+/** A packet about to leave by a device (net:net_dev_queue). */
+export interface PacketEvent {
+  readonly kind: 'packet';
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** Device it leaves by. */
+  readonly ifindex: number;
+  readonly device: string;
+  /** Index of the device it came in by, in the same namespace; 0: sent from here. */
+  readonly inIfindex: number;
+  /** Address of the sk_buff, masked to 48 bits: the same through veth, bridge, routing and NAT; reused soon. */
+  readonly skb: number;
+  /** As it stands in the packet at this place. */
+  readonly tuple: Tuple;
+  /** TCP flags byte (FIN 1, SYN 2, RST 4, ACK 16); SCTP: first chunk's type; ICMP: type; else 0. */
+  readonly flags: number;
+  /** TCP sequence number; SCTP INIT / INIT ACK: initiate tag; else 0. NAT does not change it. */
+  readonly seq: number;
+  /** TCP acknowledgement number; SCTP: verification tag; else 0. */
+  readonly ack: number;
+  readonly conntrack?: ConntrackView | undefined;
+  /** Who dialled: on the first packet of a TCP connection that a local socket sent. */
+  readonly process?: ProcessRef | undefined;
+}
+
+/** An ICMP error about to leave by a device; `about` is the packet it complains of, as quoted in it. */
+export interface IcmpErrorEvent {
+  readonly kind: 'icmp-error';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly ifindex: number;
+  readonly device: string;
+  readonly inIfindex: number;
+  readonly skb: number;
+  readonly family: 4 | 6;
+  readonly type: number;
+  readonly code: number;
+  readonly src: string;
+  readonly dst: string;
+  readonly about: Tuple;
+  /** The entry of the connection it complains of (info 'related' or 'related-reply'). */
+  readonly conntrack?: ConntrackView | undefined;
+}
+
+/** A packet dropped (skb:kfree_skb) for a reason that is not harmless. */
+export interface DropEvent {
+  readonly kind: 'drop';
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** The device the packet belonged to; absent where it had none yet (a local packet in OUTPUT). */
+  readonly ifindex?: number;
+  readonly device?: string;
+  readonly inIfindex: number;
+  readonly skb: number;
+  /** Name without SKB_DROP_REASON_, resolved for the kernel that reported it. */
+  readonly reason: string;
+  /** Function that freed it. */
+  readonly location: string;
+  /** Return addresses, innermost first, as function names; the frame above nf_hook_slow tells the hook. */
+  readonly stack: readonly string[];
+  readonly tuple: Tuple;
+  readonly flags: number;
+  readonly seq: number;
+  readonly ack: number;
+  readonly conntrack?: ConntrackView | undefined;
+  readonly process?: ProcessRef | undefined;
+}
+
+/** A socket gave up dialling (sock:inet_sock_set_state, SYN_SENT to CLOSE), or a datagram reached a process. */
+export interface SocketEvent {
+  readonly kind: 'socket';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly what: 'dial-failed' | 'delivered';
+  /** From the socket's view for dial-failed (local = src); from the packet's view for delivered. */
+  readonly tuple: Tuple;
+  /** errno left on the socket (ECONNREFUSED 111, ETIMEDOUT 110, EHOSTUNREACH 113); 0: closed by its owner. */
+  readonly error: number;
+  readonly process?: ProcessRef | undefined;
+}
+
+/** TCP sent a segment again (tcp:tcp_retransmit_skb); at most one a socket and second. */
+export interface RetransmitEvent {
+  readonly kind: 'retransmit';
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** From the sender's view. */
+  readonly tuple: Tuple;
+}
+
+/** A conntrack entry that existed when tracing began, read from the namespace's table. */
+export interface EntryEvent {
+  readonly kind: 'entry';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly zone: number;
+  readonly mark: number;
+  /** As `conntrack -L` words it: ESTABLISHED, TIME_WAIT, …; '' for protocols without. */
+  readonly state: string;
+  readonly assured: boolean;
+  readonly replied: boolean;
+  readonly original: Tuple;
+  readonly reply: Tuple;
+}
+
+/** bpftrace said that events were lost. */
+export interface LostEvent {
+  readonly kind: 'lost';
+  readonly at: number;
+  readonly count: number;
+  /** `kernel`: bpftrace's buffer overran; `order`: later than the reorder window; `line`: could not be read. */
+  readonly where: 'kernel' | 'order' | 'line';
+}
+
+/** Time passed; the engine has no other clock. */
+export interface TickEvent {
+  readonly kind: 'tick';
+  readonly at: number;
+}
+
+/** The level of detail changed by itself because of load. */
+export interface DetailEvent {
+  readonly kind: 'detail';
+  readonly at: number;
+  readonly level: 'path' | 'nat';
+  readonly linesPerSecond: number;
+}
+
+/** What is traced, and what is missing. Sent at start and when it changes (a probe that died). */
+export interface ProbesEvent {
+  readonly kind: 'probes';
+  readonly at: number;
+  readonly set: 'tracepoint' | 'precise';
+  readonly level: 'path' | 'nat';
+  readonly running: boolean;
+  /** In words, for the reader: what is not seen and why. */
+  readonly missing: readonly string[];
+}
+
+export interface LinkFact {
+  readonly ifindex: number;
+  readonly name: string;
+  /** Index of the veth peer or lower device, and whether that lies in another namespace. */
+  readonly peerIfindex?: number;
+  readonly peerElsewhere?: boolean;
+  /** Namespace of that peer, where it is certain. */
+  readonly peerNetns?: NetnsId;
+  /** Index of the bridge this is a port of. */
+  readonly masterIfindex?: number;
+  /** Kind as `ip -d link` says: veth, bridge, vxlan, …; '' for hardware and loopback. */
+  readonly type: string;
+  /** Addresses with prefix length. */
+  readonly addresses: readonly string[];
+}
+
+export interface ListenerFact {
+  readonly protocol: Protocol;
+  /** '*' for any address of any family. */
+  readonly ip: string;
+  readonly port: number;
+  readonly process: ProcessRef;
+}
+
+/** Everything read of one namespace; a later one with the same id replaces it. */
+export interface NetnsEvent {
+  readonly kind: 'netns';
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** For people: /run/netns name, pod or container name, host name; never empty. */
+  readonly name: string;
+  readonly role: 'node' | 'pod' | 'host' | 'other';
+  /** Name of the node it is or runs on. */
+  readonly node?: string;
+  /** `namespace/name`, where the machine tells (kubelet's log directories). */
+  readonly pod?: string;
+  readonly containers?: readonly string[];
+  readonly links: readonly LinkFact[];
+  readonly listeners: readonly ListenerFact[];
+}
+
+export interface NetnsGoneEvent {
+  readonly kind: 'netns-gone';
+  readonly at: number;
+  readonly netns: NetnsId;
+}
+
+/** The rules in force in a namespace from now on; replaces the one of the same syntax. */
+export interface RulesEvent {
+  readonly kind: 'rules';
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** What `text` is: `iptables-save`, `ip6tables-save`, or `nft -j list ruleset` of kube-proxy's tables. */
+  readonly syntax: 'iptables' | 'ip6tables' | 'nft';
+  readonly text: string;
+}
+
+/** Packets and what befell them: the hot ones. */
+export type TrafficEvent = PacketEvent | IcmpErrorEvent | DropEvent | SocketEvent | RetransmitEvent;
+/** What the tracer says of itself. */
+export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent;
+/** Who is who, and which rules. */
+export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent;
+
+export type Event = TrafficEvent | TracerEvent | NameEvent | EntryEvent;

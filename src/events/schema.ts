@@ -1,0 +1,199 @@
+/**
+ * Events as a recording holds them, checked once where they enter. Files come from other machines and other
+ * hands: numbers are bounded, addresses are addresses, names are cleaned.
+ */
+import ipaddr from 'ipaddr.js';
+import * as z from 'zod';
+import { clean } from './clean.ts';
+import type { Event } from './event.ts';
+
+const NAME_LIMIT = 1024;
+const LIST_LIMIT = 65_536;
+
+const uint = z.int().min(0);
+const u8 = uint.max(0xff);
+const u16 = uint.max(0xffff);
+const u32 = uint.max(0xffff_ffff);
+const name = z.string().transform((text) => clean(text, NAME_LIMIT));
+const names = z.array(name).max(LIST_LIMIT);
+
+/** Most events repeat a few addresses; to check each once is most of the cost saved. */
+const known = new Map<string, boolean>();
+function isAddress(text: string): boolean {
+  let valid = known.get(text);
+  if (valid === undefined) {
+    valid = text.includes(':') ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text);
+    if (known.size >= 100_000) known.clear();
+    known.set(text, valid);
+  }
+  return valid;
+}
+
+const ip = z.string().max(64).refine(isAddress, 'not an address');
+const protocol = z.enum(['tcp', 'udp', 'sctp', 'icmp']);
+const tuple = z.object({ protocol, src: ip, dst: ip, sport: u16, dport: u16 });
+const process = z.object({ pid: uint, comm: name });
+
+const conntrack = z.object({
+  pointer: uint,
+  info: z.enum(['established', 'related', 'new', 'established-reply', 'related-reply', 'untracked']),
+  status: u32,
+  mark: u32,
+  zone: u16,
+  tcpState: u8,
+  masqueradeIndex: u32,
+  original: tuple,
+  reply: tuple,
+});
+
+const seen = { at: uint, netns: uint };
+const onDevice = { ...seen, ifindex: u32, device: name, inIfindex: u32, skb: uint };
+
+const packet = z.object({
+  kind: z.literal('packet'),
+  ...onDevice,
+  tuple,
+  flags: u8,
+  seq: u32,
+  ack: u32,
+  conntrack: conntrack.optional(),
+  process: process.optional(),
+});
+
+const icmpError = z.object({
+  kind: z.literal('icmp-error'),
+  ...onDevice,
+  family: z.union([z.literal(4), z.literal(6)]),
+  type: u8,
+  code: u8,
+  src: ip,
+  dst: ip,
+  about: tuple,
+  conntrack: conntrack.optional(),
+});
+
+const drop = z.object({
+  kind: z.literal('drop'),
+  ...seen,
+  ifindex: u32.exactOptional(),
+  device: name.exactOptional(),
+  inIfindex: u32,
+  skb: uint,
+  reason: name,
+  location: name,
+  stack: names,
+  tuple,
+  flags: u8,
+  seq: u32,
+  ack: u32,
+  conntrack: conntrack.optional(),
+  process: process.optional(),
+});
+
+const socket = z.object({
+  kind: z.literal('socket'),
+  ...seen,
+  what: z.enum(['dial-failed', 'delivered']),
+  tuple,
+  error: z.int(),
+  process: process.optional(),
+});
+
+const retransmit = z.object({ kind: z.literal('retransmit'), ...seen, tuple });
+
+const entry = z.object({
+  kind: z.literal('entry'),
+  ...seen,
+  zone: u16,
+  mark: u32,
+  state: name,
+  assured: z.boolean(),
+  replied: z.boolean(),
+  original: tuple,
+  reply: tuple,
+});
+
+const lost = z.object({
+  kind: z.literal('lost'),
+  at: uint,
+  count: uint,
+  where: z.enum(['kernel', 'order', 'line']),
+});
+
+const tick = z.object({ kind: z.literal('tick'), at: uint });
+
+const detail = z.object({
+  kind: z.literal('detail'),
+  at: uint,
+  level: z.enum(['path', 'nat']),
+  linesPerSecond: z.number(),
+});
+
+const probes = z.object({
+  kind: z.literal('probes'),
+  at: uint,
+  set: z.enum(['tracepoint', 'precise']),
+  level: z.enum(['path', 'nat']),
+  running: z.boolean(),
+  missing: names,
+});
+
+const link = z.object({
+  ifindex: u32,
+  name,
+  peerIfindex: u32.exactOptional(),
+  peerElsewhere: z.boolean().exactOptional(),
+  peerNetns: uint.exactOptional(),
+  masterIfindex: u32.exactOptional(),
+  type: name,
+  addresses: names,
+});
+
+const listener = z.object({ protocol, ip: z.union([z.literal('*'), ip]), port: u16, process });
+
+const netns = z.object({
+  kind: z.literal('netns'),
+  ...seen,
+  name,
+  role: z.enum(['node', 'pod', 'host', 'other']),
+  node: name.exactOptional(),
+  pod: name.exactOptional(),
+  containers: names.exactOptional(),
+  links: z.array(link).max(LIST_LIMIT),
+  listeners: z.array(listener).max(LIST_LIMIT),
+});
+
+const netnsGone = z.object({ kind: z.literal('netns-gone'), ...seen });
+
+const rules = z.object({
+  kind: z.literal('rules'),
+  ...seen,
+  syntax: z.enum(['iptables', 'ip6tables', 'nft']),
+  // Of many lines, so cleaned where a line of it is shown.
+  text: z.string(),
+});
+
+export const nameEventSchema = z.discriminatedUnion('kind', [netns, netnsGone, rules]);
+
+export const eventSchema = z.discriminatedUnion('kind', [
+  packet,
+  icmpError,
+  drop,
+  socket,
+  retransmit,
+  entry,
+  lost,
+  tick,
+  detail,
+  probes,
+  netns,
+  netnsGone,
+  rules,
+]);
+
+/** As the rest of the program sees what was read: nobody changes it. */
+export type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+
+// The schema and the type say the same, or this does not compile.
+type Read = Frozen<z.infer<typeof eventSchema>>;
+true satisfies [Read, Event] extends [Event, Read] ? true : never;
