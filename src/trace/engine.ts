@@ -1,0 +1,205 @@
+/**
+ * The engine: events in, requests out. It has no clock and no I/O; what time it is, the events say.
+ */
+import type { Event } from '../events/event.ts';
+import type { Connection } from './connection.ts';
+import { Correlator } from './correlate.ts';
+import type { NameKeeper } from './knowledge.ts';
+import { isSettled, isSpent, noteEnd, noteSilence, stateOf } from './lifecycle.ts';
+import type { Level } from './lifecycle.ts';
+import { render } from './render.ts';
+import type { Request } from './request.ts';
+import { Table } from './table.ts';
+
+export interface EngineOptions {
+  /** Connections held at most; about 1.5 KB each. The oldest give way, and are given out as known. */
+  maxConnections: number;
+  /** Wall time in nanoseconds at event time 0. */
+  wallOffset: bigint;
+}
+
+export interface EngineStats {
+  events: number;
+  /** Connections held: open ones, and those told that may still be corrected. */
+  open: number;
+  finished: number;
+  /** Given out before their end because the table was full. */
+  evicted: number;
+  lost: number;
+}
+
+/** How often, in event time, the table is looked through for what ended by silence. */
+const SWEEP_NS = 200_000_000;
+
+export class Engine {
+  private readonly table = new Table();
+  private readonly correlator: Correlator;
+  private readonly knowledge: NameKeeper;
+  private readonly options: EngineOptions;
+  private level: Level = 'path';
+  private sweptAt = 0;
+  private events = 0;
+  private finished = 0;
+  private evicted = 0;
+  /** Touched since changes() was last called; undefined until somebody asks, so that it costs nothing. */
+  private touched: Set<Connection> | undefined;
+  private ended: Request[] = [];
+  /** Ended ones in the order of their ends; up to `settled` they are dealt with. */
+  private readonly ending: Connection[] = [];
+  private settled = 0;
+
+  constructor(knowledge: NameKeeper, options: EngineOptions) {
+    this.knowledge = knowledge;
+    this.options = options;
+    this.correlator = new Correlator(this.table, knowledge);
+  }
+
+  /** Takes the next event in order. @returns the requests that it finished, or of which it changed what was said */
+  apply(event: Event): readonly Request[] {
+    this.events++;
+    const connection = this.take(event);
+    if (connection !== undefined) {
+      if (this.level === 'nat') connection.unwatched = true;
+      const going = connection.endedAt === 0;
+      noteEnd(connection, this.level, event.at);
+      if (going && connection.endedAt > 0) this.ending.push(connection);
+      this.touched?.add(connection);
+      if (this.table.size > this.options.maxConnections) this.evict();
+    }
+    if (event.at - this.sweptAt >= SWEEP_NS) this.sweep(event.at);
+    this.settle(event.at);
+    if (this.ended.length === 0) return NONE;
+    const { ended } = this;
+    this.ended = [];
+    return ended;
+  }
+
+  /** All that has not been given out, oldest first, as it is known now. */
+  open(): Request[] {
+    const requests: Request[] = [];
+    for (const connection of this.table.all()) {
+      if (connection.emitted === undefined && wasSeen(connection)) requests.push(this.render(connection));
+    }
+    return requests;
+  }
+
+  /** What was touched since the last call, for a view that is drawn from time to time. */
+  changes(): Request[] {
+    this.touched ??= new Set(this.table.all());
+    const requests = [...this.touched].filter((c) => this.table.has(c)).map((c) => this.render(c));
+    this.touched.clear();
+    return requests;
+  }
+
+  get stats(): EngineStats {
+    return {
+      events: this.events,
+      open: this.table.size,
+      finished: this.finished,
+      evicted: this.evicted,
+      lost: this.correlator.losses.total,
+    };
+  }
+
+  private take(event: Event): Connection | undefined {
+    switch (event.kind) {
+      case 'packet':
+        return this.correlator.packet(event);
+      case 'drop':
+      case 'icmp-error':
+        return this.correlator.mishap(event);
+      case 'socket':
+        return this.correlator.socket(event);
+      case 'retransmit':
+        return this.correlator.retransmit(event);
+      case 'entry':
+        return this.correlator.entry(event);
+      case 'netns':
+      case 'netns-gone':
+      case 'rules':
+        this.knowledge.take(event);
+        return undefined;
+      case 'lost':
+        this.correlator.losses.add(event.at, event.count);
+        return undefined;
+      case 'probes':
+        if (this.correlator.startedAt < 0) this.correlator.startedAt = event.at;
+        this.level = event.level;
+        if (event.level === 'nat') for (const connection of this.table.all()) connection.unwatched = true;
+        return undefined;
+      case 'detail':
+        this.level = event.level;
+        if (event.level === 'nat') for (const connection of this.table.all()) connection.unwatched = true;
+        return undefined;
+      case 'tick':
+        return undefined;
+    }
+  }
+
+  /** Looks for what ended by silence, and for what was told and is not worth keeping. */
+  private sweep(at: number): void {
+    this.sweptAt = at;
+    for (const connection of this.table.all()) {
+      if (connection.endedAt === 0) {
+        if (noteSilence(connection, at)) this.ending.push(connection);
+      } else if (isSpent(connection, stateOf(connection, this.level), at)) {
+        this.table.remove(connection);
+      }
+    }
+  }
+
+  /** Gives out what has ended and settled: in order of the ends, so that each event pays for a few at most. */
+  private settle(at: number): void {
+    const { ending } = this;
+    while (this.settled < ending.length) {
+      const connection = ending[this.settled] as Connection;
+      // One that went on after its end has none, and comes again when it ends again.
+      if (connection.endedAt > 0 && !isSettled(connection, at)) break;
+      this.settled++;
+      if (connection.endedAt === 0 || !this.table.has(connection)) continue;
+      const state = stateOf(connection, this.level);
+      if (connection.emitted !== state) this.give(connection);
+      if (isSpent(connection, state, at)) this.table.remove(connection);
+    }
+    if (this.settled > COMPACT_AT && this.settled * 2 > ending.length) {
+      ending.splice(0, this.settled);
+      this.settled = 0;
+    }
+  }
+
+  private give(connection: Connection): void {
+    if (connection.emitted === undefined) this.finished++;
+    connection.emitted = stateOf(connection, this.level);
+    if (wasSeen(connection)) this.ended.push(this.render(connection));
+    this.touched?.delete(connection);
+  }
+
+  private evict(): void {
+    for (const oldest of this.table.all()) {
+      this.evicted++;
+      if (oldest.emitted === undefined) {
+        oldest.doubt('given up before its end: more connections than --max-connections');
+        this.give(oldest);
+      }
+      this.table.remove(oldest);
+      return;
+    }
+  }
+
+  private render(connection: Connection): Request {
+    return render(connection, {
+      knowledge: this.knowledge,
+      level: this.level,
+      lost: this.correlator.losses.total,
+      wallOffset: this.options.wallOffset,
+    });
+  }
+}
+
+const NONE: readonly Request[] = [];
+const COMPACT_AT = 1024;
+
+/** Not merely read from a table: something of it happened during the trace. */
+function wasSeen({ forward, reply, mishaps, beginningSeen }: Connection): boolean {
+  return beginningSeen || forward.length > 0 || reply.length > 0 || mishaps.length > 0;
+}

@@ -1,0 +1,302 @@
+/**
+ * A connection's hops: rewrites, devices, delivery, drops, in the order in which the packet met them.
+ */
+import type { NetnsId, ProcessRef } from '../events/event.ts';
+import { inumOf } from '../events/netns.ts';
+import { destinationOf, invert, sameTuple, sourceOf } from '../events/tuple.ts';
+import type { Tuple } from '../events/tuple.ts';
+import { afterNat } from './connection.ts';
+import type { Connection, Crossing, Entry, Mishap } from './connection.ts';
+import { hookOfStack } from './hook.ts';
+import type { Knowledge, RefusalRule, Rewrite, RewriteRule } from './knowledge.ts';
+import { isDrop, refusal } from './lifecycle.ts';
+import type { Ends, Hook, Hop, HopKind } from './request.ts';
+import { rewritesOf, shows, undoneBy } from './rewrites.ts';
+import { coming, forwardWay, replyWay } from './way.ts';
+import type { Stage } from './way.ts';
+
+export interface Way {
+  hops: Hop[];
+  replyHops: Hop[];
+  /** For each rewrite of the source: its hop and what its rules say of it, in order. */
+  sourceRewrites: { hop: number; after: Tuple; rule: RewriteRule }[];
+  /** Where it failed: the hop, what befell the packet, and the rule that did it. */
+  failed: { hop: number; mishap: Mishap | undefined; rule: RefusalRule } | undefined;
+  /** The first packet as the server's namespace took it, if it is known. */
+  arrived: Tuple | undefined;
+  /** Where it was delivered. */
+  server: { netns: NetnsId; tuple: Tuple; observed: boolean } | undefined;
+}
+
+export function wayOf(connection: Connection, knowledge: Knowledge): Way {
+  return new WayBuilder(connection, knowledge).build();
+}
+
+class WayBuilder {
+  private readonly connection: Connection;
+  private readonly knowledge: Knowledge;
+  private readonly way: Way = {
+    hops: [],
+    replyHops: [],
+    sourceRewrites: [],
+    failed: undefined,
+    arrived: undefined,
+    server: undefined,
+  };
+
+  constructor(connection: Connection, knowledge: Knowledge) {
+    this.connection = connection;
+    this.knowledge = knowledge;
+  }
+
+  build(): Way {
+    const { connection, knowledge, way } = this;
+    const stages = forwardWay(connection, knowledge);
+    const server = this.serverOf(stages);
+    let previous: Stage | undefined;
+    for (const stage of stages) {
+      this.checkGap(previous, stage);
+      this.forwardStage(stage, previous);
+      way.arrived = stage.entry === undefined ? stage.crossings.at(-1)?.tuple : afterNat(stage.entry);
+      previous = stage;
+    }
+    if (server !== undefined) this.deliver(server, previous);
+    else this.fail();
+    this.nameDialler();
+    for (const stage of replyWay(connection, knowledge)) this.replyStage(stage);
+    return way;
+  }
+
+  private forwardStage(stage: Stage, previous: Stage | undefined): void {
+    const { netns, entry, crossings } = stage;
+    const cameBy = this.cameBy(netns, previous);
+    const pending = rewritesOf(stage, this.connection, this.knowledge, cameBy);
+    for (const crossing of crossings) {
+      // Inside a bridge with br_netfilter a packet shows between DNAT and SNAT: each rewrite stands before
+      // the first device at which it shows.
+      while (entry !== undefined && pending[0] !== undefined && shows(pending[0], crossing.tuple)) {
+        this.rewrite(entry, pending.shift() as Rewrite, crossing);
+      }
+      this.way.hops.push(this.deviceHop(crossing));
+    }
+    if (entry !== undefined) for (const rest of pending) this.rewrite(entry, rest, undefined);
+  }
+
+  private rewrite(entry: Entry, rewrite: Rewrite, crossing: Crossing | undefined): void {
+    const explained = entry.rules?.rewriteRule(rewrite) ?? {};
+    const { kind, hook, before, after, inDevice, outDevice } = rewrite;
+    const at = crossing?.at ?? (entry.read ? undefined : this.answeredAt(entry.netns));
+    const hop = this.hop(kind, entry.netns, hook, false);
+    // Before routing there is no device to leave by, after it none to come from.
+    if (hook === 'POSTROUTING') setDevice(hop, undefined, outDevice);
+    else setDevice(hop, inDevice, undefined);
+    hop.before = ends(before);
+    hop.after = ends(after);
+    if (explained.rule !== undefined) hop.rule = explained.rule;
+    this.way.hops.push(this.finish(hop, at, !entry.read));
+    if (kind === 'snat' || kind === 'masquerade') {
+      this.way.sourceRewrites.push({ hop: this.way.hops.length - 1, after, rule: explained });
+    }
+  }
+
+  private answeredAt(netns: NetnsId): number | undefined {
+    return this.connection.reply.find((c) => c.devices.netns === netns)?.at;
+  }
+
+  /** The device by which a packet came into a namespace: the other end of the one it left by before. */
+  private cameBy(netns: NetnsId, previous: Stage | undefined): string | undefined {
+    const devices = previous?.crossings.at(-1)?.devices;
+    const peer = devices && this.knowledge.peer(devices.netns, devices.out);
+    return peer?.netns === netns ? peer.device : undefined;
+  }
+
+  /** Who took the packet: where the answer was sent from, or the process that read it. */
+  private serverOf(stages: readonly Stage[]): Way['server'] {
+    const { delivery, reply, answered, ending } = this.connection;
+    // A reset may come from anybody on the way.
+    const origin = reply.find((c) => c.devices.in === 0 && c.at !== ending.reset?.at);
+    if (origin !== undefined && answered) {
+      const entry = origin.entry;
+      const tuple =
+        entry !== undefined && !isForwarder(stages, entry) ? afterNat(entry) : invert(origin.tuple);
+      return { netns: origin.devices.netns, tuple, observed: true };
+    }
+    if (delivery !== undefined) return { netns: delivery.netns, tuple: delivery.tuple, observed: true };
+    return answered ? this.inferredServer(stages) : undefined;
+  }
+
+  /** The last device's other end, where the address is the namespace's own and there was an answer. */
+  private inferredServer(stages: readonly Stage[]): Way['server'] {
+    const last = stages.at(-1);
+    if (last === undefined) return undefined;
+    const tuple = last.entry === undefined ? last.crossings.at(-1)?.tuple : afterNat(last.entry);
+    const crossing = last.crossings.at(-1);
+    const peer = crossing && this.knowledge.peer(crossing.devices.netns, crossing.devices.out);
+    if (tuple === undefined || peer === undefined) return undefined;
+    if (!this.knowledge.isLocal(peer.netns, tuple.dst)) return undefined;
+    return { netns: peer.netns, tuple, observed: false };
+  }
+
+  private deliver(server: NonNullable<Way['server']>, previous: Stage | undefined): void {
+    const { connection, knowledge, way } = this;
+    way.server = server;
+    way.arrived = server.tuple;
+    const answer = connection.reply.find(({ devices }) => devices.netns === server.netns && devices.in === 0);
+    const process: ProcessRef | undefined =
+      connection.delivery?.process ?? knowledge.listener(server.netns, server.tuple);
+    const hop = this.hop('deliver', server.netns, 'INPUT', false);
+    // Where nothing tells: the answer leaves by the device that the packet came in by, as a rule.
+    const answeredBy = answer?.devices.outName === 'lo' ? undefined : answer?.devices.outName;
+    setDevice(hop, this.cameBy(server.netns, previous) ?? answeredBy, undefined);
+    hop.before = ends(server.tuple);
+    hop.after = hop.before;
+    if (process !== undefined) hop.process = { ...process };
+    way.hops.push(this.finish(hop, connection.delivery?.at ?? answer?.at, server.observed));
+  }
+
+  /** The hop at which the packet was refused or dropped. */
+  private fail(): void {
+    const { connection } = this;
+    if (connection.answered) return;
+    const [first] = connection.forward;
+    // A packet sent again may meet something else: the last time counts, as it does for the devices.
+    const mishaps = connection.mishaps.filter((m) => m.event.at >= (first?.at ?? 0));
+    const forward = mishaps.filter((m) => m.direction === 'forward');
+    const drop =
+      forward.findLast((m) => isDrop(m, 'NETFILTER_DROP')) ??
+      forward.findLast((m) => m.event.kind === 'drop');
+    // Where an error is passed on it was not made.
+    const error = mishaps.findLast((m) => m.event.kind === 'icmp-error' && m.event.inIfindex === 0);
+    const mishap = drop ?? error;
+    if (mishap !== undefined) this.failedBy(mishap);
+    else this.failedByReset();
+  }
+
+  private failedBy(mishap: Mishap): void {
+    const { connection, knowledge, way } = this;
+    const { event, rules } = mishap;
+    const error = refusal(connection)?.event;
+    const { reset } = connection.ending;
+    const refused = error !== undefined || reset?.direction === 'reply' || isDrop(mishap, 'NO_SOCKET');
+    const kind = refused ? 'reject' : 'drop';
+    const current = event.kind === 'drop' ? event.tuple : event.about;
+    const original = event.conntrack?.original ?? current;
+    const inDevice = knowledge.hookDevice(event.netns, event.inIfindex);
+    const byRule = event.kind === 'drop' && event.reason === 'NETFILTER_DROP';
+    const hook = byRule ? hookOfStack(event.stack, event.location) : undefined;
+    const rule = byRule
+      ? rules?.refusalRule({
+          kind,
+          ...(hook && { hook }),
+          original,
+          current,
+          ...(inDevice !== undefined && { inDevice }),
+        })
+      : undefined;
+    const hop = this.hop(kind, event.netns, hook, true);
+    setDevice(hop, inDevice, undefined);
+    hop.before = ends(original);
+    hop.after = ends(current);
+    if (rule?.rule !== undefined) hop.rule = rule.rule;
+    // What refuses answers first and drops the packet then.
+    const at = Math.min(event.at, error?.at ?? Infinity, reset?.at ?? Infinity);
+    way.hops.push(this.finish(hop, at, true));
+    way.failed = { hop: way.hops.length - 1, mishap, rule: rule ?? {} };
+  }
+
+  /** Kernels before 5.17 do not say why they drop; the reset's first device says who sent it. */
+  private failedByReset(): void {
+    const { reply, ending } = this.connection;
+    const answer = reply.find((c) => c.devices.in === 0 && c.at === ending.reset?.at);
+    if (answer === undefined || ending.reset?.direction !== 'reply') return;
+    const hop = this.hop('reject', answer.devices.netns, undefined, false);
+    hop.before = ends(invert(answer.tuple));
+    hop.after = hop.before;
+    this.way.hops.push(this.finish(hop, answer.at, true));
+    this.way.failed = { hop: this.way.hops.length - 1, mishap: undefined, rule: {} };
+  }
+
+  private replyStage({ netns, entry, crossings }: Stage): void {
+    const pending = entry === undefined ? [] : undoneBy(entry, crossings[0] as Crossing);
+    for (const crossing of crossings) {
+      // As on the way there: inside a bridge it shows half translated.
+      while (pending[0] !== undefined && shows(pending[0], crossing.tuple)) {
+        const { kind, hook, before, after } = pending.shift() as (typeof pending)[number];
+        const hop = this.hop(kind, netns, hook, false);
+        hop.before = ends(before);
+        hop.after = ends(after);
+        this.way.replyHops.push(this.finish(hop, crossing.at, true));
+      }
+      this.way.replyHops.push(this.deviceHop(crossing));
+    }
+  }
+
+  private nameDialler(): void {
+    const [first] = this.way.hops;
+    const { dialler } = this.connection;
+    if (first !== undefined && dialler !== undefined) first.process ??= { ...dialler };
+  }
+
+  private checkGap(previous: Stage | undefined, stage: Stage): void {
+    const before = this.way.arrived;
+    const next = coming(stage);
+    if (previous !== undefined && before !== undefined && !sameTuple(before, next)) {
+      this.connection.doubt(
+        `between ${sourceOf(before)} → ${destinationOf(before)} and ${sourceOf(next)} → ${destinationOf(next)} a rewrite was not seen`,
+      );
+    }
+  }
+
+  private deviceHop({ at, devices, tuple }: Crossing): Hop {
+    const hop = this.hop('device', devices.netns, undefined, false);
+    const inDevice = devices.in === 0 ? undefined : this.knowledge.device(devices.netns, devices.in);
+    setDevice(hop, inDevice, devices.outName);
+    hop.before = ends(tuple);
+    hop.after = hop.before;
+    return this.finish(hop, at, true);
+  }
+
+  /**
+   * A hop up to where the fields differ. Fields are set one by one, in the order in which they are printed:
+   * there are a dozen hops a request, and object spreads cost more than all else in them.
+   */
+  private hop(kind: HopKind, netns: NetnsId, hook: Hook | undefined, hookObserved: boolean): Hop {
+    const hop: Unfinished = { leg: 0, kind };
+    const place = this.knowledge.place(netns);
+    if (place?.node !== undefined) hop.node = place.node;
+    const inum = inumOf(netns);
+    hop.netns = place?.name === undefined ? { inum } : { inum, name: place.name };
+    if (hook !== undefined) {
+      hop.hook = hook;
+      hop.hookObserved = hookObserved;
+    }
+    return hop as Hop;
+  }
+
+  private finish(hop: Hop, at: number | undefined, observed: boolean): Hop {
+    const { beginningSeen, firstAt } = this.connection;
+    if (at !== undefined && beginningSeen) hop.atMs = milliseconds(at - firstAt);
+    hop.observed = observed;
+    return hop;
+  }
+}
+
+type Unfinished = Omit<Hop, 'observed'>;
+
+function setDevice(hop: Hop, inDevice: string | undefined, outDevice: string | undefined): void {
+  if (inDevice !== undefined)
+    hop.device = outDevice === undefined ? { in: inDevice } : { in: inDevice, out: outDevice };
+  else if (outDevice !== undefined) hop.device = { out: outDevice };
+}
+
+/** Microseconds are what the clock of the probes is good for. */
+export const milliseconds = (ns: number): number => Math.round(ns / 1_000) / 1_000;
+
+/** The entry belongs to a namespace that also passed the packet on: the answer did not begin there. */
+function isForwarder(stages: readonly Stage[], entry: Entry): boolean {
+  return stages.some((stage) => stage.entry === entry && stage.crossings.some((c) => c.devices.in !== 0));
+}
+
+function ends(tuple: Tuple): Ends {
+  return { src: sourceOf(tuple), dst: destinationOf(tuple) };
+}

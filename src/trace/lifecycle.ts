@@ -1,0 +1,98 @@
+/**
+ * The state of a connection, and when it has come to an end. All times are event time.
+ */
+import type { IcmpErrorEvent } from '../events/event.ts';
+import type { Protocol } from '../events/tuple.ts';
+import type { Connection, Mishap } from './connection.ts';
+import type { State } from './request.ts';
+
+export type Level = 'path' | 'nat';
+
+/** What follows the last packet (a drop's record, an error's way back, what was lost) comes within this. */
+export const SETTLE_NS = 300_000_000;
+/** No answer for so long is worth telling; an answer that comes later corrects it. */
+const UNANSWERED_NS = 5_000_000_000;
+/** Datagrams: the probes say a flow again every 5 s while it goes on. */
+const IDLE_NS = 6_000_000_000;
+/** What was told is kept so long, so that a late answer finds it and a late retransmit is not news. */
+const KEEP_TOLD_NS = 70_000_000_000;
+
+export function stateOf(connection: Connection, level: Level): State {
+  const { answered, ending, endedAt, protocol } = connection;
+  if (answered) {
+    if (protocol === 'tcp' || protocol === 'sctp')
+      return hasClosed(connection, level) ? 'closed' : 'established';
+    return endedAt > 0 ? 'closed' : 'established';
+  }
+  const error = refusal(connection);
+  const byRule = connection.mishaps.some((m) => isDrop(m, 'NETFILTER_DROP'));
+  const noSocket = connection.mishaps.some((m) => m.direction === 'forward' && isDrop(m, 'NO_SOCKET'));
+  if (ending.reset?.direction === 'reply') return byRule ? 'rejected' : 'refused';
+  if (error !== undefined) return noSocket && !byRule ? 'refused' : 'rejected';
+  if (noSocket) return 'refused';
+  if (connection.mishaps.some((m) => m.event.kind === 'drop' && m.direction === 'forward')) return 'dropped';
+  return endedAt > 0 && !connection.unwatched ? 'unanswered' : 'open';
+}
+
+export function refusal(connection: Connection): Mishap | undefined {
+  return connection.mishaps.find(({ event }) => event.kind === 'icmp-error' && isRefusalError(event));
+}
+
+/** An ICMP error that ends the attempt; not the ones that only ask for smaller packets. */
+export function isRefusalError({ family, type, code }: IcmpErrorEvent): boolean {
+  return family === 4 ? type === 3 && code !== 4 : type === 1 || type === 4;
+}
+
+export function isDrop(mishap: Mishap, reason: string): boolean {
+  return mishap.event.kind === 'drop' && mishap.event.reason === reason;
+}
+
+/** Called after each event of the connection: marks the time of its end. */
+export function noteEnd(connection: Connection, level: Level, at: number): void {
+  if (connection.endedAt > 0) {
+    // A flow that goes on after it was thought over, or an answer after all.
+    if (connection.answered && !hasClosed(connection, level)) connection.endedAt = 0;
+    return;
+  }
+  const { ending, answered } = connection;
+  if (answered ? hasClosed(connection, level) : closing(connection)) connection.endedAt = at;
+  else if (!answered && (refusal(connection) !== undefined || ending.dialFailed)) connection.endedAt = at;
+}
+
+/** Called as time passes. @returns whether the silence has ended it */
+export function noteSilence(connection: Connection, at: number): boolean {
+  const { answered, protocol, lastAt, firstAt } = connection;
+  if (!answered) {
+    const patience = connection.unwatched ? KEEP_TOLD_NS : UNANSWERED_NS;
+    if (!connection.beginningSeen || at - firstAt <= patience) return false;
+    connection.endedAt = at;
+    return true;
+  }
+  if (!isDatagram(protocol) || at - lastAt <= IDLE_NS) return false;
+  connection.endedAt = lastAt;
+  return true;
+}
+
+/** It has ended, and what was to come of it has come. */
+export function isSettled(connection: Connection, at: number): boolean {
+  return connection.endedAt > 0 && at - connection.endedAt >= SETTLE_NS;
+}
+
+/** Nothing more can come of it that would be worth telling. */
+export function isSpent(connection: Connection, state: State, at: number): boolean {
+  if (connection.emitted === undefined) return false;
+  if (state === 'closed' || state === 'refused') return true;
+  return at - connection.lastAt > KEEP_TOLD_NS;
+}
+
+export const isDatagram = (protocol: Protocol): boolean => protocol === 'udp' || protocol === 'icmp';
+
+function hasClosed({ ending }: Connection, level: Level): boolean {
+  if (ending.reset !== undefined) return true;
+  // At `nat` only a connection's first FIN is said.
+  return level === 'nat' ? ending.finForward || ending.finReply : ending.finForward && ending.finReply;
+}
+
+function closing({ ending }: Connection): boolean {
+  return ending.reset !== undefined || (ending.finForward && ending.finReply);
+}

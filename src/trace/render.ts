@@ -1,0 +1,150 @@
+/** A connection as the request that the contract describes. */
+import { inumOf } from '../events/netns.ts';
+import type { NetnsId } from '../events/event.ts';
+import type { Tuple } from '../events/tuple.ts';
+import type { Connection } from './connection.ts';
+import { failureOf } from './failure.ts';
+import { milliseconds, wayOf } from './hops.ts';
+import type { Way } from './hops.ts';
+import { stateOf } from './lifecycle.ts';
+import type { Level } from './lifecycle.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { Endpoint, Request } from './request.ts';
+import { verdictOf } from './verdict.ts';
+
+export interface Circumstances {
+  knowledge: Knowledge;
+  level: Level;
+  /** Events lost since the trace began. */
+  lost: number;
+  /** Wall time in nanoseconds at event time 0. */
+  wallOffset: bigint;
+}
+
+export function render(connection: Connection, circumstances: Circumstances): Request {
+  const { knowledge, level, wallOffset } = circumstances;
+  const lost = circumstances.lost - connection.lostBefore;
+  const state = stateOf(connection, level);
+  const way = wayOf(connection, knowledge);
+  const { client, origin, firstAt, beginningSeen, protocol } = connection;
+  const failure = failureOf(connection, way, state, lost);
+  const server = serverOf(connection, way);
+  const end = connection.endedAt > 0 ? connection.endedAt : connection.lastAt;
+  return {
+    v: 1,
+    id: idOf(connection),
+    ...(beginningSeen && {
+      startedAt: wallTime(firstAt, wallOffset),
+      durationMs: milliseconds(end - firstAt),
+    }),
+    protocol,
+    state,
+    client: name(connection, knowledge, origin, client.src, client.sport, protocol, 'client'),
+    dialled: name(connection, knowledge, origin, client.dst, client.dport, protocol, 'dialled'),
+    ...(server && {
+      server: name(
+        connection,
+        knowledge,
+        server.netns,
+        server.tuple.dst,
+        server.tuple.dport,
+        protocol,
+        'server',
+      ),
+    }),
+    ...(server?.sees && {
+      sourceSeenByServer: name(
+        connection,
+        knowledge,
+        server.netns,
+        server.tuple.src,
+        server.tuple.sport,
+        protocol,
+        'source',
+      ),
+    }),
+    hops: way.hops,
+    replyHops: way.replyHops,
+    clientIp: verdictOf(connection, way, lost),
+    ...(failure && { failure }),
+    retransmits: connection.retransmits,
+    inferred: notes(connection, way, lost),
+    lostEvents: lost,
+  };
+}
+
+function serverOf(
+  connection: Connection,
+  way: Way,
+): { netns: NetnsId; tuple: Tuple; sees: boolean } | undefined {
+  if (way.server !== undefined) return { ...way.server, sees: true };
+  if (!connection.answered || way.arrived === undefined) return undefined;
+  // It answered, but not from a namespace of ours: what it saw is not known.
+  const last = connection.forward.at(-1)?.devices.netns ?? connection.entries.at(-1)?.netns ?? 0;
+  return { netns: last, tuple: way.arrived, sees: false };
+}
+
+function name(
+  connection: Connection,
+  knowledge: Knowledge,
+  netns: NetnsId,
+  ip: string,
+  port: number,
+  protocol: Tuple['protocol'],
+  role: 'client' | 'dialled' | 'server' | 'source',
+): Endpoint {
+  const frozen = connection.names?.get(role);
+  if (frozen?.ip === ip && (frozen.port ?? port) === port) return frozen;
+  // Nobody is a Service as a source: a masqueraded port may be the number of some NodePort.
+  const asked = role === 'client' || role === 'source' ? 0 : port;
+  const owner = knowledge.endpoint(netns, ip, asked, protocol);
+  const found: Endpoint = asked === port || protocol === 'icmp' ? owner : { ...owner, ip, port };
+  if (found.name !== undefined) {
+    connection.names ??= new Map();
+    connection.names.set(role, found);
+  }
+  return found;
+}
+
+function notes(connection: Connection, way: Way, lost: number): string[] {
+  const inferred = [...connection.doubts];
+  if (!connection.beginningSeen) {
+    inferred.push('older than the trace, or its first packet was missed: start and first hops are not known');
+  }
+  const unseen = way.hops.flatMap((hop, i) => (hop.observed ? [] : [i]));
+  if (unseen.length > 0) {
+    inferred.push(`not seen: hop ${unseen.join(', ')}, which follows from ${unseenReason(connection)}`);
+  }
+  if (connection.unwatched) inferred.push('detail nat: devices, deliveries and answers are not watched');
+  if (lost > 0) {
+    const source = connection.sourceSeen ? '' : ', and who is called the client may have passed it on';
+    inferred.push(`${String(lost)} events were lost while it lived: hops may be missing${source}`);
+  }
+  return inferred;
+}
+
+function unseenReason(connection: Connection): string {
+  return connection.entries.some((entry) => entry.read)
+    ? 'the conntrack table'
+    : 'the answer and the device pair';
+}
+
+function wallTime(at: number, offset: bigint): string {
+  const wall = BigInt(Math.round(at)) + offset;
+  const seconds = new Date(Number(wall / 1_000_000n)).toISOString().slice(0, 19);
+  const micros = (wall / 1_000n) % 1_000_000n;
+  return `${seconds}.${String(micros).padStart(6, '0')}Z`;
+}
+
+/** The same recording gives the same ids: made of the first packet's time, namespace and tuple. FNV-1a, twice. */
+function idOf(connection: Connection): string {
+  const { firstAt, protocol, firstSeen: t, origin } = connection;
+  const text = `${String(firstAt)} ${String(inumOf(origin))} ${protocol} ${t.src} ${String(t.sport)} ${t.dst} ${String(t.dport)}`;
+  return hash(text, 0x811c9dc5) + hash(text, 0x01000193);
+}
+
+function hash(text: string, seed: number): string {
+  let value = seed;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return (value >>> 0).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,128 @@
+/**
+ * What the engine gives out: the request as `nathop schema` documents it, field for field the JSON of the
+ * contract. A field that is not known is absent.
+ */
+import type { Protocol } from '../events/tuple.ts';
+
+export type State = 'open' | 'established' | 'closed' | 'refused' | 'rejected' | 'dropped' | 'unanswered';
+
+export type EndpointKind = 'pod' | 'service' | 'node' | 'external' | 'host' | 'unknown';
+
+export interface Endpoint {
+  ip: string;
+  /** Absent for ICMP. */
+  port?: number;
+  kind: EndpointKind;
+  /** `namespace/name`, or the best name the machine itself tells. */
+  name?: string;
+  node?: string;
+  portName?: string;
+}
+
+export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+export type HopKind =
+  'device' | 'dnat' | 'snat' | 'masquerade' | 'redirect' | 'proxy' | 'deliver' | 'drop' | 'reject';
+
+/** `10.0.0.1:80` or `[::1]:80`. */
+export interface Ends {
+  src: string;
+  dst: string;
+}
+
+export type RuleFamily = 'ip' | 'ip6' | 'inet';
+
+export interface Rule {
+  family: RuleFamily;
+  table: string;
+  /** Where the rule that did it stands. */
+  chain: string;
+  /** Chains jumped through to get there, first the built-in one. */
+  via: string[];
+  /** The rule as its own tool prints it. */
+  text: string;
+  comment?: string;
+  /** `namespace/name:port` of the Service it serves. */
+  service?: string;
+}
+
+export interface Hop {
+  leg: number;
+  kind: HopKind;
+  node?: string;
+  netns?: { inum: number; name?: string };
+  hook?: Hook;
+  /** False where the hook follows from the packet's direction; absent where there is no hook. */
+  hookObserved?: boolean;
+  device?: { in?: string; out?: string };
+  before?: Ends;
+  after?: Ends;
+  rule?: Rule;
+  /** Milliseconds since the request's first packet was seen. */
+  atMs?: number;
+  process?: { pid: number; comm: string };
+  observed: boolean;
+}
+
+export type Verdict = 'preserved' | 'lost' | 'carried' | 'forged-or-stale' | 'unknown';
+
+export type LossCause =
+  | 'masquerade-external-traffic-policy'
+  | 'masquerade-hairpin'
+  | 'masquerade-off-cluster'
+  | 'masquerade-all'
+  | 'masquerade-cni-outgoing'
+  | 'masquerade-hostport'
+  | 'snat-rule'
+  | 'proxy'
+  | 'load-balancer';
+
+export interface ClientIp {
+  verdict: Verdict;
+  /** Index into hops. */
+  lostAtHop?: number;
+  cause?: LossCause;
+  carriers: [];
+  text: string;
+  remedies: { text: string; breaks: string }[];
+}
+
+export type FailureKind =
+  | 'refused'
+  | 'rejected-no-endpoints'
+  | 'rejected-by-rule'
+  | 'dropped-by-rule'
+  | 'dropped-by-kernel'
+  | 'no-local-endpoint'
+  | 'unanswered'
+  | 'reset';
+
+export interface Failure {
+  kind: FailureKind;
+  /** Index into hops. */
+  atHop?: number;
+  /** What the kernel or the packet said: a drop reason, an ICMP code, an errno. */
+  reason: string;
+  text: string;
+}
+
+export interface Request {
+  v: 1;
+  id: string;
+  /** Absent for a connection older than the trace. */
+  startedAt?: string;
+  durationMs?: number;
+  protocol: Protocol;
+  state: State;
+  client: Endpoint;
+  dialled: Endpoint;
+  server?: Endpoint;
+  sourceSeenByServer?: Endpoint;
+  hops: Hop[];
+  replyHops: Hop[];
+  clientIp: ClientIp;
+  failure?: Failure;
+  /** TCP segments and first packets seen again. */
+  retransmits: number;
+  inferred: string[];
+  lostEvents: number;
+}

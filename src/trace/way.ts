@@ -1,0 +1,127 @@
+/**
+ * A connection's way as stages: the namespaces its packets passed, in order, each with the conntrack entry it
+ * has there and the devices it left by. Hops are derived from it; nothing of it is kept.
+ */
+import type { NetnsId } from '../events/event.ts';
+import { sameTuple } from '../events/tuple.ts';
+import type { Tuple } from '../events/tuple.ts';
+import { afterNat, beforeNat } from './connection.ts';
+import type { Connection, Crossing, Direction, Entry } from './connection.ts';
+import type { Knowledge } from './knowledge.ts';
+
+export interface Stage {
+  netns: NetnsId;
+  entry: Entry | undefined;
+  /** At least one, or none where the entry alone is known (an old connection, or the last stage). */
+  crossings: Crossing[];
+}
+
+export function forwardWay(connection: Connection, knowledge: Knowledge): Stage[] {
+  const stages = stagesOf(withoutFlood('forward', connection, knowledge));
+  const placed = new Set(stages.map((stage) => stage.entry));
+  const rest = connection.entries.filter((entry) => !placed.has(entry));
+  for (const entry of rest) insert(stages, entry);
+  return stages;
+}
+
+export function replyWay(connection: Connection, knowledge: Knowledge): Stage[] {
+  return stagesOf(withoutFlood('reply', connection, knowledge));
+}
+
+/**
+ * A bridge that does not know where an address lives sends to all its ports (br_flood): of these only the one
+ * that led on is on the way. Where none did, all stand.
+ */
+function withoutFlood(
+  direction: Direction,
+  connection: Connection,
+  knowledge: Knowledge,
+): readonly Crossing[] {
+  const crossings = connection[direction];
+  const dead = new Set<Crossing>();
+  for (let begin = 0, end = 0; begin < crossings.length; begin = end) {
+    const first = crossings[begin] as Crossing;
+    for (end = begin + 1; end < crossings.length && besideEachOther(first, crossings[end] as Crossing);)
+      end++;
+    if (end - begin < 2) continue;
+    const fates = crossings.slice(begin, end).map((crossing) => {
+      const peer = knowledge.peer(crossing.devices.netns, crossing.devices.out);
+      return { crossing, ledOn: peer && ledOnTo(peer.netns, direction, crossing.at, connection) };
+    });
+    if (!fates.some(({ ledOn }) => ledOn === true)) continue;
+    for (const { crossing, ledOn } of fates) if (ledOn === false) dead.add(crossing);
+  }
+  return dead.size === 0 ? crossings : crossings.filter((crossing) => !dead.has(crossing));
+}
+
+function besideEachOther(a: Crossing, b: Crossing): boolean {
+  return a.devices.netns === b.devices.netns && a.devices.in === b.devices.in && sameTuple(a.tuple, b.tuple);
+}
+
+/** Whether the packet that left towards a namespace then was seen, answered or taken there. */
+function ledOnTo(
+  netns: NetnsId,
+  direction: Direction,
+  at: number,
+  { origin, forward, reply, mishaps, delivery }: Connection,
+): boolean {
+  const later = (crossing: Crossing): boolean => crossing.devices.netns === netns && crossing.at > at;
+  if (mishaps.some(({ event }) => event.netns === netns && event.at > at)) return true;
+  if (direction === 'reply') return origin === netns || reply.some(later);
+  return delivery?.netns === netns || forward.some(later) || reply.some(later);
+}
+
+function stagesOf(crossings: readonly Crossing[]): Stage[] {
+  const stages: Stage[] = [];
+  for (const crossing of fromTheSource(crossings)) {
+    const last = stages.at(-1);
+    const { netns } = crossing.devices;
+    if (last?.netns === netns && (last.entry === crossing.entry || crossing.entry === undefined)) {
+      last.crossings.push(crossing);
+    } else {
+      stages.push({ netns, entry: crossing.entry, crossings: [crossing] });
+    }
+  }
+  return stages;
+}
+
+/**
+ * In order of time, as one packet crosses them; but where the first packets were not seen, a later one may be
+ * seen first at its source and then told after what an earlier one crossed.
+ */
+function fromTheSource(crossings: readonly Crossing[]): readonly Crossing[] {
+  const isSource = ({ devices }: Crossing): boolean => devices.in === 0;
+  const passed = crossings.findIndex((crossing) => !isSource(crossing));
+  if (passed === -1 || !crossings.slice(passed).some(isSource)) return crossings;
+  return [...crossings.filter(isSource), ...crossings.filter((crossing) => !isSource(crossing))];
+}
+
+/**
+ * An entry without a forward packet of its own: the packet was delivered where it was made (it left by no
+ * device there), or the entry was read from the table. Its place follows from its tuples.
+ */
+function insert(stages: Stage[], entry: Entry): void {
+  const stage: Stage = { netns: entry.netns, entry, crossings: [] };
+  const before = beforeNat(entry);
+  const after = afterNat(entry);
+  let position = stages.length;
+  for (let i = stages.length - 1; i >= 0; i--) {
+    const other = stages[i] as Stage;
+    if (sameTuple(leaving(other), before)) {
+      position = i + 1;
+      break;
+    }
+    if (sameTuple(coming(other), after)) position = i;
+  }
+  stages.splice(position, 0, stage);
+}
+
+/** The packet as it came into the stage, and as it left. */
+export function coming(stage: Stage): Tuple {
+  if (stage.entry !== undefined) return beforeNat(stage.entry);
+  return (stage.crossings[0] as Crossing).tuple;
+}
+export function leaving(stage: Stage): Tuple {
+  if (stage.entry !== undefined) return afterNat(stage.entry);
+  return (stage.crossings.at(-1) as Crossing).tuple;
+}
