@@ -1,0 +1,89 @@
+/** Why a source address was rewritten, read from the rule that did it and the rule that marked the packet for it. */
+import type { LossCause } from '../../trace/request.ts';
+import type { Found, Outcome, Trail } from './journey.ts';
+import type { Match, ParsedRule } from './model.ts';
+import type { Packet } from './packet.ts';
+
+export function causeOf(outcome: Outcome, packet: Packet): LossCause {
+  const { markedBy } = outcome;
+  const names = namesOf(outcome);
+  if (names.some(isHostPort) || (markedBy && namesOf(markedBy).some(isHostPort)))
+    return 'masquerade-hostport';
+  if (markedBy) return causeOfMark(markedBy);
+  // A connection that comes back to where it started can only be answered through the node: hairpin.
+  if (packet.translated && packet.src === packet.dst) return 'masquerade-hairpin';
+  if (asksForSource(outcome.rule, 'outside')) return 'masquerade-off-cluster';
+  if (names.some(isCniChain)) return 'masquerade-cni-outgoing';
+  const masquerades = outcome.rule?.steps.some(
+    (step) => step.kind === 'verdict' && step.verdict.kind === 'masquerade',
+  );
+  return masquerades && !packet.srcLocal && asksForSourceOnTheWay(outcome)
+    ? 'masquerade-cni-outgoing'
+    : 'snat-rule';
+}
+
+/** The rule that had the packet marked: not the one in a chain that does nothing but mark, but its caller. */
+export function markingRule(markedBy: Found): Found {
+  const { chain, trail, table } = markedBy;
+  return chain.onlyMarks && trail
+    ? { table, chain: trail.chain, rule: trail.rule, comment: trail.comment, trail: trail.outer }
+    : markedBy;
+}
+
+function causeOfMark(markedBy: Found): LossCause {
+  const { chain, rule, trail } = markingRule(markedBy);
+  const { name } = chain;
+  if (name.startsWith('KUBE-SEP-') || name.startsWith('endpoint-')) return 'masquerade-hairpin';
+  if (asksForSource(rule, 'outside')) return 'masquerade-off-cluster';
+  // With externalTrafficPolicy Local only what the node itself sends is marked. The policy is not the cause,
+  // and the sender is not a Pod: as with any other source outside the cluster.
+  if (asksForSource(rule, 'local')) return 'masquerade-off-cluster';
+  if (/^(?:KUBE-(?:EXT|XLB|FW|NODEPORTS?)\b|external-)/.test(name))
+    return 'masquerade-external-traffic-policy';
+  // Older versions mark in KUBE-SERVICES what is for an external address.
+  if (/ (?:external|loadbalancer) IP$/.test(rule?.comment ?? '')) return 'masquerade-external-traffic-policy';
+  if (/^(?:KUBE-(?:SVC|SVL|SERVICES)\b|services?\b)/.test(name)) return 'masquerade-all';
+  return trail === undefined && !name.startsWith('KUBE-') ? 'snat-rule' : 'masquerade-cni-outgoing';
+}
+
+function namesOf({ table, chain, trail }: Found): string[] {
+  const names = [chain.name, table.name];
+  for (let at: Trail | undefined = trail; at; at = at.outer) names.push(at.chain.name);
+  return names;
+}
+
+/** The portmap plugin: its chains with iptables, its table with nftables. */
+const isHostPort = (name: string): boolean =>
+  name.startsWith('CNI-HOSTPORT-') || name.startsWith('CNI-DN-') || name === 'cni_hostport';
+
+/** Chains and tables in which network plugins and their helpers keep the masquerade of what Pods send out. */
+const isCniChain = (name: string): boolean =>
+  /^(?:CNI-|IP-MASQ|KIND-MASQ|FLANNEL-|cali-|CILIUM_|AWS-SNAT|WEAVE|ANTREA-|KUBE-ROUTER|cni_masq|kindnet|flannel)/.test(
+    name,
+  );
+
+type SourceQuestion = 'outside' | 'local' | 'inside';
+
+/** Whether the rule itself asks for a source outside a range or device, of this node, or in a range or set. */
+function asksForSource(rule: ParsedRule | undefined, question: SourceQuestion): boolean {
+  return rule?.steps.some((step) => step.kind === 'match' && asks(step.match, question)) ?? false;
+}
+
+function asks(match: Match, question: SourceQuestion): boolean {
+  if (match.kind === 'address-type') {
+    return question === 'local' && match.side === 'src' && !match.negated && match.types.includes('local');
+  }
+  if (match.negated !== (question === 'outside') || question === 'local') return false;
+  if (match.kind === 'address') return match.side === 'src';
+  if (match.kind === 'device') return match.side === 'in';
+  if (match.kind === 'elements') return match.key.includes('src');
+  return match.kind === 'unknown' && /--match-set \S+ src$/.test(match.text);
+}
+
+function asksForSourceOnTheWay({ rule, trail }: Found): boolean {
+  if (asksForSource(rule, 'inside')) return true;
+  for (let at: Trail | undefined = trail; at; at = at.outer) {
+    if (asksForSource(at.rule, 'inside')) return true;
+  }
+  return false;
+}

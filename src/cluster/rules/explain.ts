@@ -1,0 +1,164 @@
+import type { Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
+import type { Hook } from '../../trace/request.ts';
+import { sameTuple, type Tuple } from '../../events/tuple.ts';
+import type { BaseChains } from './base-chains.ts';
+import { causeOf, markingRule } from './cause.ts';
+import type { End, Found, Freedom, Journey, Outcome, Stage } from './journey.ts';
+import { packetOf, type IsLocal, type Way } from './packet.ts';
+import { reasonOf } from './reason.ts';
+import { toRule } from './report.ts';
+import { serviceOf, type ServiceName } from './service.ts';
+import { search, type Budget } from './search.ts';
+
+/** Rules looked at for one question, all attempts together: some milliseconds at the very most. */
+const BUDGET = 10_000;
+
+type Attempt = Freedom & { readonly chains: 'all' | 'nat' };
+
+/** From what the rules say as they stand to what they may have meant; the first that leads to the end counts. */
+const STRICT: readonly Attempt[] = [
+  { chains: 'nat', assumptions: 0 },
+  { chains: 'all', assumptions: 0 },
+  { chains: 'nat', assumptions: 1 },
+  { chains: 'all', assumptions: 4 },
+];
+
+/** What came after a DNAT can be explained even where the endpoint, or what set the mark, is gone from the rules. */
+const LENIENT: readonly Attempt[] = [
+  ...STRICT,
+  { chains: 'nat', assumptions: 4, anyDestination: true },
+  { chains: 'nat', assumptions: 4, anyDestination: true, anyMark: true },
+];
+
+export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: IsLocal): RewriteRule {
+  const { kind, after } = rewrite;
+  const budget = { left: BUDGET };
+  if (kind === 'dnat' || kind === 'redirect') {
+    const end: End = { kind: 'destination', place: { ip: after.dst, port: after.dport } };
+    const outcome = attempt(chains, [rewrite.hook], rewrite, end, isLocal, budget);
+    return outcome ? { rule: toRule(outcome) } : {};
+  }
+  const end: End = {
+    kind: 'source',
+    place: { ip: after.src, port: after.sport },
+    masquerade: kind === 'masquerade',
+  };
+  const entry: Hook = isSentHere(rewrite, isLocal) ? 'OUTPUT' : 'PREROUTING';
+  const outcome = attempt(chains, [entry, rewrite.hook], rewrite, end, isLocal, budget);
+  if (!outcome) return {};
+  const translated = !sameTuple(rewrite.original, rewrite.before);
+  const packet = packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated);
+  const cause = causeOf(outcome, packet);
+  const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
+  const service = servedBy(outcome, markedBy);
+  const rule = toRule(outcome, service);
+  return markedBy ? { rule, cause, markedBy: toRule(markedBy, service) } : { rule, cause };
+}
+
+/** kube-proxy masquerades for all Services by the same rules: for which, the way to them tells. */
+function servedBy(outcome: Outcome, markedBy: Found | undefined): ServiceName | undefined {
+  const shared = outcome.chain.name === 'KUBE-POSTROUTING' || outcome.table.name === 'kube-proxy';
+  return (
+    serviceOf(outcome) ??
+    (markedBy && serviceOf(markedBy)) ??
+    (shared && outcome.translatedBy ? serviceOf(outcome.translatedBy) : undefined)
+  );
+}
+
+export function explainRefusal(chains: BaseChains, refusal: Refusal, isLocal: IsLocal): RefusalRule {
+  const budget = { left: BUDGET };
+  const { current, kind } = refusal;
+  const tuples = { ...refusal, before: current };
+  for (const how of kind === 'reject' ? (['reject'] as const) : (['drop', 'reject'] as const)) {
+    for (const hooks of waysTo(refusal, isLocal)) {
+      const outcome = attempt(chains, hooks, tuples, { kind: 'refused', how }, isLocal, budget);
+      if (!outcome) continue;
+      const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
+      return { rule: toRule(outcome, servedBy(outcome, markedBy)), because: reasonOf(outcome, how) };
+    }
+  }
+  return {};
+}
+
+/** What befell a packet up to the hook in question. */
+interface Passage {
+  readonly original: Tuple;
+  /** As it came to the last hook. */
+  readonly before: Tuple;
+  readonly inDevice?: string;
+  readonly outDevice?: string;
+}
+
+function attempt(
+  chains: BaseChains,
+  hooks: readonly Hook[],
+  passage: Passage,
+  end: End,
+  isLocal: IsLocal,
+  budget: Budget,
+): Outcome | undefined {
+  for (const { chains: which, ...freedom } of end.kind === 'destination' ? STRICT : LENIENT) {
+    const outcome = search(journeyOf(chains, which, hooks, passage, end, isLocal), freedom, budget);
+    if (outcome) return outcome;
+  }
+  return undefined;
+}
+
+function journeyOf(
+  chains: BaseChains,
+  which: 'all' | 'nat',
+  hooks: readonly Hook[],
+  passage: Passage,
+  end: End,
+  isLocal: IsLocal,
+): Journey {
+  const { original, before } = passage;
+  const way = wayOf(passage, hooks[0]);
+  const moved = original.dst !== before.dst || original.dport !== before.dport;
+  const first = packetOf(original, rerouted(moved, end, hooks) ? withoutOutDevice(way) : way, isLocal, false);
+  const later = moved
+    ? packetOf({ ...original, dst: before.dst, dport: before.dport }, way, isLocal, true)
+    : first;
+  const stages = hooks.map((hook, index): Stage => {
+    const last = index + 1 === hooks.length;
+    return {
+      hook,
+      chains: chains.at(hook, last && end.kind === 'refused' ? 'all' : which),
+      packet: index === 0 ? first : later,
+      translated: later,
+    };
+  });
+  return moved ? { stages, end, destination: { ip: before.dst, port: before.dport } } : { stages, end };
+}
+
+/** What OUTPUT sends elsewhere was to leave by another device when it came there, and which is not known. */
+const rerouted = (moved: boolean, end: End, hooks: readonly Hook[]): boolean =>
+  hooks[0] === 'OUTPUT' && (moved || end.kind === 'destination');
+
+const withoutOutDevice = ({ sentHere, inDevice }: Way): Way =>
+  inDevice === undefined ? { sentHere } : { sentHere, inDevice };
+
+function wayOf({ inDevice, outDevice }: Passage, entry: Hook | undefined): Way {
+  return {
+    sentHere: entry === 'OUTPUT',
+    ...(inDevice === undefined ? {} : { inDevice }),
+    ...(outDevice === undefined ? {} : { outDevice }),
+  };
+}
+
+/** What comes in by `lo` was sent here, and its entry made in OUTPUT. */
+function isSentHere({ inDevice, original }: Passage, isLocal: IsLocal): boolean {
+  return inDevice === undefined
+    ? isLocal(original.src) || original.src.startsWith('127.')
+    : inDevice === 'lo';
+}
+
+/** The hooks a packet may have met up to the one that refused it, the likeliest first. */
+function waysTo(refusal: Refusal, isLocal: IsLocal): Hook[][] {
+  const { hook, current } = refusal;
+  const sent = isSentHere({ ...refusal, before: current }, isLocal);
+  const entry: Hook = sent ? 'OUTPUT' : 'PREROUTING';
+  if (hook !== undefined) return hook === entry ? [[hook]] : [[entry, hook], [hook]];
+  const onward: Hook = isLocal(current.dst) ? 'INPUT' : sent ? 'POSTROUTING' : 'FORWARD';
+  return [[entry], [entry, onward], [onward]];
+}

@@ -1,0 +1,64 @@
+import type { RulesEvent } from '../../events/event.ts';
+import type { Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
+import { BaseChains } from './base-chains.ts';
+import { explainRefusal, explainRewrite } from './explain.ts';
+import { parseIptables } from './iptables.ts';
+import type { RuleSet } from './model.ts';
+import { parseNft } from './nft.ts';
+import type { IsLocal } from './packet.ts';
+import type { NodePort } from './service.ts';
+import { nodePortsIn, serviceIn, type ServicePort } from './service-ports.ts';
+
+type Syntax = RulesEvent['syntax'];
+type RuleSets = Readonly<Partial<Record<Syntax, RuleSet>>>;
+
+/** All rules of one network namespace, as they stood at one time. */
+export class NamespaceRules {
+  readonly #sets: RuleSets;
+  readonly #ip: BaseChains;
+  readonly #ip6: BaseChains;
+
+  private constructor(sets: RuleSets) {
+    this.#sets = sets;
+    this.#ip = new BaseChains('ip', sets.iptables, sets.nft);
+    this.#ip6 = new BaseChains('ip6', sets.ip6tables, sets.nft);
+  }
+
+  static readonly none = new NamespaceRules({});
+
+  /** With the rules of one syntax replaced. */
+  with(syntax: Syntax, text: string): NamespaceRules {
+    return new NamespaceRules({ ...this.#sets, [syntax]: parse(syntax, text) });
+  }
+
+  rewriteRule(rewrite: Rewrite, isLocal: IsLocal): RewriteRule {
+    return explainRewrite(this.#for(rewrite.original.src), rewrite, isLocal);
+  }
+
+  refusalRule(refusal: Refusal, isLocal: IsLocal): RefusalRule {
+    return explainRefusal(this.#for(refusal.original.src), refusal, isLocal);
+  }
+
+  /** The Service port that this address stands for when dialled in this namespace. */
+  serviceAt(
+    ip: string,
+    port: number,
+    protocol: NodePort['protocol'],
+    isLocal: IsLocal,
+  ): ServicePort | undefined {
+    return serviceIn(this.#for(ip).tables, { ip, port, protocol, isLocal: isLocal(ip) });
+  }
+
+  nodePorts(): NodePort[] {
+    return nodePortsIn([...this.#ip.tables, ...this.#ip6.tables]);
+  }
+
+  #for(ip: string): BaseChains {
+    return ip.includes(':') ? this.#ip6 : this.#ip;
+  }
+}
+
+function parse(syntax: Syntax, text: string): RuleSet {
+  if (syntax === 'nft') return parseNft(text);
+  return parseIptables(text, syntax === 'iptables' ? 'ip' : 'ip6');
+}

@@ -1,0 +1,62 @@
+import type { Hook } from '../../trace/request.ts';
+import { evaluate, lookup, type Answer, type Circumstances } from './evaluate.ts';
+import type { Element } from './elements.ts';
+import type { ParsedRule, Verdict } from './model.ts';
+import type { Packet } from './packet.ts';
+
+/** What a rule makes of a packet. */
+export interface Reading {
+  readonly answer: Answer;
+  /** How many unknown matches stand between the packet and the rule. */
+  readonly unknowns: number;
+  readonly mark: number;
+  /** Bits of the mark that were on when the rule asked for them. */
+  readonly asked: number;
+  /** One of these, where luck chooses among several; none: the packet goes on. */
+  readonly branches: readonly Branch[];
+}
+
+export interface Branch {
+  readonly verdict: Verdict;
+  /** Of the map's element. */
+  readonly comment: string | undefined;
+}
+
+const branchOf = ({ value, comment }: Element<Verdict>): Branch => ({ verdict: value, comment });
+
+const NOWHERE: readonly Branch[] = [];
+
+export function readRule(
+  rule: ParsedRule,
+  packet: Packet,
+  hook: Hook,
+  markBefore: number,
+  anyMark: boolean,
+): Reading {
+  let mark = markBefore;
+  let asked = 0;
+  let unknowns = 0;
+  let chance = false;
+  let branches = NOWHERE;
+  for (const step of rule.steps) {
+    const given: Circumstances = { packet, mark, hook };
+    let answer: Answer = 'yes';
+    if (step.kind === 'mark') mark = (mark & step.keep) ^ step.flip;
+    else if (step.kind === 'verdict') branches = [{ verdict: step.verdict, comment: undefined }];
+    else if (step.kind === 'match') {
+      answer = evaluate(step.match, given);
+      if (step.match.kind === 'mark') {
+        asked |= mark & step.match.mask;
+        if (anyMark) answer = 'unknown';
+      }
+    } else {
+      const found = lookup(step.key, step.map, given);
+      answer = typeof found === 'string' ? found : 'yes';
+      if (found !== 'no') branches = (typeof found === 'string' ? step.map.all : [found]).map(branchOf);
+    }
+    if (answer === 'no') return { answer, unknowns: 0, mark: markBefore, asked, branches: NOWHERE };
+    if (answer === 'unknown') unknowns++;
+    else if (answer === 'chance') chance = true;
+  }
+  return { answer: unknowns > 0 ? 'unknown' : chance ? 'chance' : 'yes', unknowns, mark, asked, branches };
+}

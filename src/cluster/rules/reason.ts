@@ -1,0 +1,26 @@
+import type { RefusalRule } from '../../trace/knowledge.ts';
+import { markingRule } from './cause.ts';
+import type { Outcome, Trail } from './journey.ts';
+
+/** What a rule that refuses is for, from what kube-proxy names it. */
+export function reasonOf(outcome: Outcome, how: 'drop' | 'reject'): NonNullable<RefusalRule['because']> {
+  const chains = [outcome.chain.name];
+  const comments = [outcome.comment, outcome.rule?.comment];
+  for (let at: Trail | undefined = outcome.trail; at; at = at.outer) {
+    chains.push(at.chain.name);
+    comments.push(at.comment, at.rule.comment);
+  }
+  // Older versions mark what is to be dropped (KUBE-MARK-DROP) and say at the mark what for.
+  if (outcome.markedBy) comments.push(markingRule(outcome.markedBy).rule?.comment);
+  const says = (text: string): boolean => comments.some((comment) => comment?.endsWith(text) ?? false);
+  if (says(' has no local endpoints')) return 'no-local-endpoint';
+  if (says(' has no endpoints')) return 'no-endpoints';
+  if (chains.some((name) => NO_ENDPOINTS.has(name)))
+    return how === 'drop' ? 'no-local-endpoint' : 'no-endpoints';
+  if (chains.some((name) => /^(?:KUBE-PROXY-FIREWALL$|KUBE-FW-|firewall-)/.test(name)))
+    return 'source-ranges';
+  return how === 'reject' && chains.includes('cluster-ips-check') ? 'unknown-port' : 'other';
+}
+
+/** Their maps hold Services without endpoints: rejected, or dropped where only a local one would do. */
+const NO_ENDPOINTS: ReadonlySet<string> = new Set(['service-endpoints-check', 'nodeport-endpoints-check']);
