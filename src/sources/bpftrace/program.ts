@@ -1,0 +1,125 @@
+/**
+ * Which probe parts this kernel can carry, and the program made of them.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+interface Part {
+  file: string;
+  /** Every tracepoint it attaches to, as `category/event`. */
+  tracepoints: readonly string[];
+  /** What is not seen without it, in words. */
+  gives: string;
+}
+
+/** `traffic` is the floor: without it there is nothing to show. */
+const TRAFFIC: Part = { file: 'traffic.bt', tracepoints: ['net/net_dev_queue'], gives: 'packets' };
+const DROPS: Part = { file: 'drops.bt', tracepoints: ['skb/kfree_skb'], gives: 'drops and their reasons' };
+const OTHERS: readonly Part[] = [
+  { file: 'sockets.bt', tracepoints: ['sock/inet_sock_set_state'], gives: 'the processes that dial' },
+  {
+    file: 'datagrams.bt',
+    tracepoints: ['skb/skb_copy_datagram_iovec'],
+    gives: 'the processes that receive datagrams',
+  },
+  { file: 'retransmits.bt', tracepoints: ['tcp/tcp_retransmit_skb'], gives: 'retransmits' },
+];
+
+export const TRACEPOINTS: readonly string[] = [TRAFFIC, DROPS, ...OTHERS].flatMap((p) => p.tracepoints);
+
+export interface Program {
+  text: string;
+  /** In words, what a part left out would have shown, and why it is left out. */
+  missing: string[];
+}
+
+/**
+ * @param probes folder of the *.bt files
+ * @param has whether the kernel has a tracepoint
+ * @param dropReasons what the kernel's kfree_skb calls its reasons; empty before 5.17
+ * @throws where the kernel lacks the floor
+ */
+export async function compose(
+  probes: string,
+  has: (tracepoint: string) => boolean,
+  dropReasons: ReadonlyMap<number, string>,
+): Promise<Program> {
+  const missing: string[] = [];
+  const files: string[] = [];
+  for (const part of [TRAFFIC, DROPS, ...OTHERS]) {
+    const absent = part.tracepoints.find((t) => !has(t));
+    if (absent !== undefined) {
+      if (part === TRAFFIC) throw new MissingTracepointError(absent);
+      missing.push(`${part.gives}: this kernel has no tracepoint ${absent}`);
+    } else if (part === DROPS && dropReasons.size === 0) {
+      missing.push(`${part.gives}: this kernel's kfree_skb gives no reason (needs 5.17)`);
+    } else {
+      files.push(part.file);
+    }
+  }
+  const texts = await Promise.all(files.map((file) => readFile(join(probes, file), 'utf8')));
+  return { text: texts.join('\n'), missing };
+}
+
+export class MissingTracepointError extends Error {
+  readonly tracepoint: string;
+  constructor(tracepoint: string) {
+    super(`the kernel has no tracepoint ${tracepoint}`);
+    this.tracepoint = tracepoint;
+  }
+}
+
+/**
+ * Reasons worth a line. Left out are those of every closed connection (SOCKET_CLOSE, TCP_OLD_DATA, …), of
+ * packets for somebody else, and NOT_SPECIFIED, under which kernels file much that is harmless.
+ */
+const TELLING = [
+  'NETFILTER_DROP',
+  'NO_SOCKET',
+  'IP_RPFILTER',
+  'IP_INNOROUTES',
+  'IP_OUTNOROUTES',
+  'IP_INADDRERRORS',
+  'IP_LOCALNET',
+  'IP_NOPROTO',
+  'IPV6DISABLED',
+  'NEIGH_FAILED',
+  'NEIGH_QUEUEFULL',
+  'NEIGH_CREATEFAIL',
+  'NEIGH_DEAD',
+  'PKT_TOO_BIG',
+  'XFRM_POLICY',
+  'BPF_CGROUP_EGRESS',
+  'TC_INGRESS',
+  'TC_EGRESS',
+  'XDP',
+  'SOCKET_RCVBUFF',
+  'TCP_LISTEN_OVERFLOW',
+  'CPU_BACKLOG',
+  'QDISC_DROP',
+  'FULL_RING',
+] as const;
+
+/**
+ * The parameters after $11 of probes/drops.bt: this kernel's numbers for the reasons that tell something, as
+ * bits of four 32-bit numbers (a list to compare with would be half of bpftrace 0.17's time to compile).
+ */
+export function tellingReasons(dropReasons: ReadonlyMap<number, string>): number[] {
+  const telling = new Set<string>(TELLING);
+  const masks = [0, 0, 0, 0];
+  for (const [number, name] of dropReasons) {
+    const word = Math.floor(number / 32);
+    const mask = masks[word];
+    if (mask !== undefined && telling.has(name)) masks[word] = (mask | (1 << (number % 32))) >>> 0;
+  }
+  return masks;
+}
+
+/** @param format text of events/skb/kfree_skb/format, which lists the reasons in its print format */
+export function parseDropReasons(format: string): Map<number, string> {
+  const reasons = new Map<number, string>();
+  for (const [, number, name] of format.matchAll(/\{ (\d+), "([A-Z0-9_]+)" \}/g)) {
+    if (number !== undefined && name !== undefined) reasons.set(Number(number), name);
+  }
+  return reasons;
+}

@@ -1,0 +1,74 @@
+import { access } from 'node:fs/promises';
+import { arch, release } from 'node:os';
+import { run } from '../../cluster/netns/run.ts';
+import { TRACEPOINTS } from '../bpftrace/program.ts';
+import { openTracefs, type Tracefs } from '../bpftrace/tracefs.ts';
+import { type Check, doubtful, fine, lacking } from './check.ts';
+
+export async function checkKernel(): Promise<Check[]> {
+  return [
+    fine('kernel', `${release()} ${arch()}`),
+    await checkBtf(),
+    checkBpftrace(await run('bpftrace', ['--version'])),
+    ...(await checkTracepoints()),
+  ];
+}
+
+async function checkBtf(): Promise<Check> {
+  const path = '/sys/kernel/btf/vmlinux';
+  return access(path).then(
+    () => fine('BTF', path),
+    () => lacking('BTF', `no ${path}`, 'Use a kernel built with CONFIG_DEBUG_INFO_BTF, as distributions do.'),
+  );
+}
+
+/** Oldest that the probes are known to run on. */
+const OLDEST = { major: 0, minor: 17 };
+
+/** What `bpftrace --version` printed: `bpftrace v0.17.0`; undefined where it did not run. */
+export function checkBpftrace(printed: string | undefined): Check {
+  const [, version, major, minor] = /\bv?((\d+)\.(\d+)[\w.+-]*)/.exec(printed ?? '') ?? [];
+  if (version === undefined) {
+    return lacking(
+      'bpftrace',
+      'not installed',
+      'Install it: apt-get install bpftrace, or dnf install bpftrace.',
+    );
+  }
+  const old = Number(major) === OLDEST.major && Number(minor) < OLDEST.minor;
+  const mend = `Install bpftrace ${OLDEST.major}.${OLDEST.minor} or newer.`;
+  return old ? lacking('bpftrace', version, mend) : fine('bpftrace', version);
+}
+
+async function checkTracepoints(): Promise<Check[]> {
+  let tracefs: Tracefs;
+  try {
+    tracefs = await openTracefs();
+  } catch {
+    return [
+      lacking(
+        'tracefs',
+        'not mounted, and may not be mounted from here',
+        'Run as root outside a container, or: mount -t tracefs tracefs /sys/kernel/tracing',
+      ),
+    ];
+  }
+  try {
+    const absent: string[] = [];
+    for (const tracepoint of TRACEPOINTS) if (!(await tracefs.hasEvent(tracepoint))) absent.push(tracepoint);
+    const mounted = tracefs.enter.length === 0 ? 'mounted' : 'not mounted; nathop mounts it for itself alone';
+    return [fine('tracefs', mounted), probesCheck(absent)];
+  } finally {
+    await tracefs.close();
+  }
+}
+
+/** Without the first of them there is nothing to show. */
+export function probesCheck(absent: readonly string[]): Check {
+  const name = 'tracepoint probes';
+  const [floor = ''] = TRACEPOINTS;
+  if (absent.length === 0) return fine(name, TRACEPOINTS.join(', '));
+  const found = `without ${absent.join(', ')}`;
+  const mend = 'Use a kernel with CONFIG_FTRACE and CONFIG_NET, 5.10 or newer.';
+  return absent.includes(floor) ? lacking(name, found, mend) : doubtful(name, found, mend);
+}
