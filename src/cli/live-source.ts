@@ -1,0 +1,134 @@
+/** This machine as one source: names, probes, the conntrack tables, time; in order of their time stamps. */
+import type { Event, NetnsEvent, ProbesEvent } from '../events/event.ts';
+import { BpftraceSource } from '../sources/bpftrace/source.ts';
+import { monotonicNow } from '../sources/clock.ts';
+import { conntrackSource } from '../sources/conntrack/source.ts';
+import { namesSource } from '../sources/names.ts';
+import { chooseNetns, namesNeeded } from '../sources/netns-choice.ts';
+import type { Source } from '../sources/source.ts';
+import { ReorderWindow } from '../trace/reorder.ts';
+import type { Notes } from './notes.ts';
+import type { TracingOptions } from './tracing-options.ts';
+
+/** Every so many packets the time that they took to come is looked at. */
+const LAG_SAMPLE = 64;
+/** What lines take on a calm node. */
+const CALM_LAG_NS = 20_000_000;
+
+export class LiveSource implements Source {
+  readonly done: Promise<Error | undefined>;
+  private readonly options: TracingOptions & { readonly probesFolder: string };
+  private readonly notes: Notes;
+  private readonly started: Source[] = [];
+  private stopped = false;
+  private window: ReorderWindow | undefined;
+  private readonly known = new Map<number, NetnsEvent>();
+  private level: 'path' | 'nat';
+  private settle: (error: Error | undefined) => void = () => undefined;
+
+  constructor(options: TracingOptions & { readonly probesFolder: string }, notes: Notes) {
+    this.options = options;
+    this.notes = notes;
+    this.level = options.detail === 'nat' ? 'nat' : 'path';
+    this.done = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+  }
+
+  /** @throws CannotTraceError, UsageError with what is wrong and what to do */
+  async start(emit: (event: Event) => void): Promise<void> {
+    const window = new ReorderWindow(emit);
+    this.window = window;
+    const put = (event: Event): void => {
+      if (event.kind === 'detail') this.level = event.level;
+      window.push(event);
+    };
+    let count = 0;
+    const take = (event: Event): void => {
+      if (event.kind === 'tick' || (event.kind === 'packet' && count++ % LAG_SAMPLE === 0)) {
+        window.behind(Math.max(0, monotonicNow() - event.at - CALM_LAG_NS));
+      }
+      put(event);
+    };
+    const names = this.startNames(put);
+    // To attach takes as long as to read names: both at once, unless a name says what to attach to.
+    if (namesNeeded(this.options.netns)) await names;
+    const [probes] = await Promise.all([this.startProbes(names, take, put), names]);
+
+    this.notes.progress('reading connections from before');
+    const conntrack = conntrackSource({ now: monotonicNow, limit: this.options.maxConnections });
+    // What is read takes longer than the window holds, and is true from the moment it is told.
+    await this.begin(conntrack, (event) => put({ ...event, at: monotonicNow() }));
+    const missing = [...probes.missing, ...conntrack.missing];
+    if (conntrack.missing.length > 0) put(this.probesEvent(missing, true));
+
+    void probes.done.then((error) => {
+      if (error !== undefined) {
+        put(this.probesEvent(missing, false));
+        // With the probes time stands still: nothing later will come to push this out.
+        window.flush();
+      }
+      this.settle(error);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    // Probes first: what they have printed by then is still taken.
+    for (const source of [...this.started].reverse()) await source.stop();
+    this.window?.flush();
+    this.settle(undefined);
+  }
+
+  private async startNames(put: (event: Event) => void): Promise<void> {
+    this.notes.progress('reading namespaces, links and rules');
+    // What is there when we begin is so from the beginning; no event of the probes comes before it.
+    const began = monotonicNow();
+    let beginning = true;
+    const names = namesSource({ now: monotonicNow });
+    await this.begin(names, (event) => {
+      if (event.kind === 'netns') this.known.set(event.netns, event);
+      put({ ...event, at: beginning ? began : monotonicNow() });
+    });
+    beginning = false;
+    // Without news of names tracing goes on with what is known.
+    void names.done.then((error) => {
+      if (error !== undefined) this.notes.say(`names are no longer kept up to date: ${error.message}`);
+    });
+  }
+
+  private async startProbes(
+    names: Promise<void>,
+    take: (event: Event) => void,
+    put: (event: Event) => void,
+  ): Promise<BpftraceSource> {
+    const { detail, bufferPages, probesFolder } = this.options;
+    const netns = await chooseNetns(this.options.netns, [...this.known.values()]);
+    // What is on 127.0.0.1 and stays there is nobody's way, unless it is asked for.
+    const loopback = this.options.netns.includes('all');
+    this.notes.progress('attaching probes');
+    const probes = new BpftraceSource({ probes: probesFolder, detail, netns, loopback, bufferPages });
+    let early: Event[] | undefined = [];
+    await this.begin(probes, (event) => {
+      if (early === undefined) take(event);
+      else early.push(event);
+    });
+    await names;
+    put({ ...this.probesEvent(probes.missing, true), at: early[0]?.at ?? monotonicNow() });
+    // Held back by us; that says nothing of how far the probes are behind.
+    for (const event of early) put(event);
+    early = undefined;
+    return probes;
+  }
+
+  private async begin(source: Source, take: (event: Event) => void): Promise<void> {
+    if (this.stopped) throw new Error('stopped while starting');
+    // Before it is started: what starts half has to be ended too.
+    this.started.push(source);
+    await source.start(take);
+  }
+
+  private probesEvent(missing: readonly string[], running: boolean): ProbesEvent {
+    return { kind: 'probes', at: monotonicNow(), set: 'tracepoint', level: this.level, running, missing };
+  }
+}

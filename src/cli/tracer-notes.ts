@@ -1,0 +1,61 @@
+/** What the tracer says of itself, put in words as it happens. */
+import type { Event, LostEvent } from '../events/event.ts';
+import type { Notes } from './notes.ts';
+
+const WHERE: Record<LostEvent['where'], string> = {
+  kernel: 'in the kernel: more happened than the buffer holds',
+  order: 'that came too late to be put in order',
+  line: 'whose line could not be read',
+};
+/** Loss comes in bursts; once a second of event time is enough to say it. */
+const PAUSE_NS = 1_000_000_000;
+
+export class TracerNotes {
+  /** All events lost so far. */
+  lost = 0;
+  private readonly notes: Notes;
+  private readonly unsaid = new Map<LostEvent['where'], number>();
+  private saidAt = 0;
+  private missing: readonly string[] = [];
+  private running = true;
+
+  constructor(notes: Notes) {
+    this.notes = notes;
+  }
+
+  take(event: Event): void {
+    switch (event.kind) {
+      case 'lost':
+        this.lost += event.count;
+        this.unsaid.set(event.where, (this.unsaid.get(event.where) ?? 0) + event.count);
+        break;
+      case 'detail':
+        this.notes.say(
+          event.level === 'nat'
+            ? `busy (${String(event.linesPerSecond)} lines/s): one event a connection and node from here on`
+            : 'calm again: every device is shown from here on',
+        );
+        break;
+      case 'probes':
+        for (const lack of event.missing) if (!this.missing.includes(lack)) this.notes.say(lack);
+        this.missing = event.missing;
+        if (this.running && !event.running)
+          this.notes.say('the probes have ended: nothing is seen from here on');
+        this.running = event.running;
+        break;
+    }
+    if (this.unsaid.size > 0 && event.at - this.saidAt >= PAUSE_NS) this.sayLoss(event.at);
+  }
+
+  /** Says what has not been said yet; last thing before the summary. */
+  sayLoss(at = Infinity): void {
+    for (const [where, count] of this.unsaid)
+      this.notes.say(`${countOf(count, 'event')} lost ${WHERE[where]}`);
+    this.unsaid.clear();
+    this.saidAt = at;
+  }
+}
+
+/** `1 event`, `2 events`. */
+export const countOf = (count: number, what: string): string =>
+  `${String(count)} ${what}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,119 @@
+/** `nathop schema`: what the JSON output is, for programs that read it. */
+import * as z from 'zod';
+import type { Request } from '../trace/request.ts';
+
+const endpoint = z
+  .object({
+    ip: z.string(),
+    port: z.int().exactOptional().describe('Absent for ICMP.'),
+    kind: z.enum(['pod', 'service', 'node', 'external', 'host', 'unknown']),
+    name: z.string().exactOptional().describe('namespace/name, or the best name the machine itself tells.'),
+    node: z.string().exactOptional(),
+    portName: z.string().exactOptional(),
+  })
+  .meta({ id: 'Endpoint' });
+
+const ends = z
+  .object({ src: z.string().describe('10.0.0.1:80 or [::1]:80'), dst: z.string() })
+  .meta({ id: 'Ends' });
+
+const rule = z
+  .object({
+    family: z.enum(['ip', 'ip6', 'inet']),
+    table: z.string(),
+    chain: z.string().describe('Where the rule stands.'),
+    via: z.array(z.string()).describe('Chains jumped through to get there, the built-in one first.'),
+    text: z.string().describe('The rule as its own tool prints it.'),
+    comment: z.string().exactOptional(),
+    service: z.string().exactOptional().describe('namespace/name:port of the Service it serves.'),
+  })
+  .meta({ id: 'Rule' });
+
+const hop = z
+  .object({
+    leg: z.int(),
+    kind: z.enum(['device', 'dnat', 'snat', 'masquerade', 'redirect', 'proxy', 'deliver', 'drop', 'reject']),
+    node: z.string().exactOptional(),
+    netns: z.object({ inum: z.int(), name: z.string().exactOptional() }).exactOptional(),
+    hook: z.enum(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']).exactOptional(),
+    hookObserved: z
+      .boolean()
+      .exactOptional()
+      .describe("False where the hook follows from the packet's direction."),
+    device: z.object({ in: z.string().exactOptional(), out: z.string().exactOptional() }).exactOptional(),
+    before: ends.exactOptional(),
+    after: ends.exactOptional(),
+    rule: rule.exactOptional(),
+    atMs: z.number().exactOptional().describe("Milliseconds since the request's first packet was seen."),
+    process: z.object({ pid: z.int(), comm: z.string() }).exactOptional(),
+    observed: z.boolean().describe('False: inferred; `inferred` of the request says why.'),
+  })
+  .meta({ id: 'Hop' });
+
+const clientIp = z.object({
+  verdict: z.enum(['preserved', 'lost', 'carried', 'forged-or-stale', 'unknown']),
+  lostAtHop: z.int().exactOptional().describe('Index into hops.'),
+  cause: z
+    .enum([
+      'masquerade-external-traffic-policy',
+      'masquerade-hairpin',
+      'masquerade-off-cluster',
+      'masquerade-all',
+      'masquerade-cni-outgoing',
+      'masquerade-hostport',
+      'snat-rule',
+      'proxy',
+      'load-balancer',
+    ])
+    .exactOptional(),
+  carriers: z.tuple([]),
+  text: z.string(),
+  remedies: z.array(z.object({ text: z.string(), breaks: z.string() })),
+});
+
+const failure = z.object({
+  kind: z.enum([
+    'refused',
+    'rejected-no-endpoints',
+    'rejected-by-rule',
+    'dropped-by-rule',
+    'dropped-by-kernel',
+    'no-local-endpoint',
+    'unanswered',
+    'reset',
+  ]),
+  atHop: z.int().exactOptional().describe('Index into hops.'),
+  reason: z.string().describe('What the kernel or the packet said.'),
+  text: z.string(),
+});
+
+export const requestSchema = z
+  .object({
+    v: z.literal(1),
+    id: z.string().describe('Stable: the same recording gives the same ids.'),
+    startedAt: z
+      .string()
+      .exactOptional()
+      .describe('UTC, to the microsecond. Absent for a connection older than the trace.'),
+    durationMs: z.number().exactOptional(),
+    protocol: z.enum(['tcp', 'udp', 'sctp', 'icmp']),
+    state: z.enum(['open', 'established', 'closed', 'refused', 'rejected', 'dropped', 'unanswered']),
+    client: endpoint.describe('Who asked.'),
+    dialled: endpoint.describe('The address it asked for.'),
+    server: endpoint.exactOptional().describe('Who served.'),
+    sourceSeenByServer: endpoint.exactOptional().describe('What getpeername() gives the server.'),
+    hops: z.array(hop).describe("In order, the first packet's way."),
+    replyHops: z.array(hop),
+    clientIp,
+    failure: failure.exactOptional(),
+    retransmits: z.int(),
+    inferred: z.array(z.string()).describe('What is not observed but concluded, and from what.'),
+    lostEvents: z.int().describe('Events lost that may have belonged to it.'),
+  })
+  .meta({ title: 'nathop request', description: 'One line of `nathop trace -o json`.' });
+
+// The schema and the type say the same, or this does not compile.
+type Same<A, B> = [A, B] extends [B, A] ? true : never;
+true satisfies Same<z.infer<typeof requestSchema>, Request>;
+
+export const jsonSchema = (): unknown => z.toJSONSchema(requestSchema);

@@ -1,0 +1,41 @@
+import type { DetailEvent, Event, NameEvent, ProbesEvent } from '../events/event.ts';
+
+/**
+ * What a recording that begins now must know: the latest of each namespace and rule set, and what the tracer
+ * last said of itself.
+ */
+export class Standing {
+  private readonly latest = new Map<string, NameEvent>();
+  private probes: ProbesEvent | undefined;
+  private detail: DetailEvent | undefined;
+
+  take(event: Event): void {
+    switch (event.kind) {
+      case 'netns':
+        this.latest.set(`netns ${String(event.netns)}`, event);
+        break;
+      case 'rules':
+        this.latest.set(`${event.syntax} ${String(event.netns)}`, event);
+        break;
+      case 'netns-gone':
+        for (const kind of ['netns', 'iptables', 'ip6tables', 'nft']) {
+          this.latest.delete(`${kind} ${String(event.netns)}`);
+        }
+        break;
+      case 'probes':
+        this.probes = event;
+        break;
+      case 'detail':
+        this.detail = event;
+        break;
+    }
+  }
+
+  names(): NameEvent[] {
+    return [...this.latest.values()];
+  }
+
+  get tracer(): { probes: ProbesEvent | undefined; detail: DetailEvent | undefined } {
+    return { probes: this.probes, detail: this.detail };
+  }
+}

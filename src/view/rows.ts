@@ -1,0 +1,34 @@
+/**
+ * One request in the list. Below 118 columns it takes two lines, which read as a sentence: who dialled what,
+ * and below it how that was rewritten and who served. From there on it is one line of columns.
+ */
+import type { Request } from '../trace/request.ts';
+import { columnCells, columnsFor } from './columns.ts';
+import { glyph } from './glyphs.ts';
+import { cell, fit, span, textOf, type Line } from './paint.ts';
+import { STORY, story } from './story.ts';
+
+export const rowHeight = (width: number): number => (columnsFor(width) === undefined ? 2 : 1);
+
+export function rowHeader(width: number): Line {
+  const columns = columnsFor(width);
+  if (columns === undefined) {
+    const left = cell(
+      '  TIME     CLIENT → DIALLED, and how it got there',
+      width - STORY.verdict - STORY.state,
+      'head',
+    );
+    return [left, cell('CLIENT IP', STORY.verdict, 'head'), cell('STATE', STORY.state, 'head')];
+  }
+  const titles = columns.flatMap(({ title, width: own }) => [span(' ', 'head'), cell(title, own, 'head')]);
+  return [span(' ', 'head'), ...titles];
+}
+
+export function row(request: Request, width: number, chosen: boolean): Line[] {
+  const columns = columnsFor(width);
+  const mark = span(chosen ? `${glyph.cursor} ` : '  ', 'key');
+  const lines =
+    columns === undefined ? story(request, width, mark) : [[mark, ...columnCells(request, columns)]];
+  // Inverse as a whole: colours under inverse would give a patchwork.
+  return chosen ? lines.map((line) => [span(textOf(fit(line, width)), 'bar')]) : lines;
+}

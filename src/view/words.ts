@@ -1,0 +1,194 @@
+/** A request's facts in the fewest words; shared by the list and the detail pane. */
+import type {
+  ClientIp,
+  Endpoint,
+  Failure,
+  Hop,
+  LossCause,
+  Request,
+  State,
+  Verdict,
+} from '../trace/request.ts';
+import { formatEndpoint } from '../events/tuple.ts';
+import { glyph } from './glyphs.ts';
+import type { Tone } from './paint.ts';
+
+/** Name before address; `ports: false` leaves the port away where it tells nothing (a client's). */
+export function endpoint(end: Endpoint | undefined, ports: boolean): string {
+  if (end === undefined) return '';
+  const port = ports ? (end.port ?? 0) : 0;
+  if (end.name === undefined) return formatEndpoint(end.ip, port);
+  if (end.portName !== undefined && ports) return `${end.name}:${end.portName}`;
+  return port === 0 ? end.name : `${end.name}:${port}`;
+}
+
+/** What was dialled; TCP goes without saying. */
+export function dialledWords(request: Request): string {
+  const target = endpoint(request.dialled, true);
+  return request.protocol === 'tcp' ? target : `${target} ${request.protocol}`;
+}
+
+/** The address the server saw, and whose it is: here the number itself is the point. */
+export function sourceSeen(request: Request): string {
+  const seen = request.sourceSeenByServer;
+  if (seen === undefined) return '';
+  return seen.name === undefined ? seen.ip : `${seen.ip} ${seen.name}`;
+}
+
+export function endpointTone(end: Endpoint | undefined): Tone {
+  return end?.kind === 'service' || end?.kind === 'pod' ? 'name' : 'plain';
+}
+
+/** Who served, or why nobody did. */
+export function outcome(request: Request): { text: string; tone: Tone } {
+  if (hasFailed(request)) return { text: failureWords(request), tone: 'bad' };
+  return { text: endpoint(request.server, false), tone: endpointTone(request.server) };
+}
+
+const REWRITES: Partial<Record<Hop['kind'], string>> = {
+  dnat: 'DNAT',
+  snat: 'SNAT',
+  masquerade: 'MASQ',
+  redirect: 'REDIRECT',
+  proxy: 'PROXY',
+};
+
+/** The rewrites in as many words as fit; empty where there are none. */
+export function rewritesIn(request: Request, width: number): string {
+  const hops = request.hops.filter((hop) => REWRITES[hop.kind] !== undefined);
+  const inShort = (address: (hop: Hop) => string): string =>
+    hops
+      .map((hop) => `${hop.observed ? '' : '~'}${REWRITES[hop.kind] ?? ''} ${address(hop)}`.trimEnd())
+      .join(` ${glyph.dot} `);
+  const kindsOnly = inShort(() => '');
+  const forms = [inShort(newAddress), inShort((hop) => (changesSource(hop) ? newAddress(hop) : ''))];
+  return forms.find((words) => words.length <= width) ?? kindsOnly;
+}
+
+const changesSource = (hop: Hop): boolean => hop.kind === 'snat' || hop.kind === 'masquerade';
+
+function newAddress(hop: Hop): string {
+  if (hop.after === undefined) return '';
+  return changesSource(hop) ? hostOf(hop.after.src) : hop.after.dst;
+}
+
+/** `10.0.0.1:80` and `[::1]:80` without the port. */
+function hostOf(address: string): string {
+  const bracket = /^\[(.*)\](?::\d+)?$/.exec(address);
+  if (bracket?.[1] !== undefined) return bracket[1];
+  const colon = address.indexOf(':');
+  return colon === address.lastIndexOf(':') && colon >= 0 ? address.slice(0, colon) : address;
+}
+
+export const verdictWords = ({ verdict }: ClientIp): string => `${verdictGlyph(verdict)} ${verdict}`;
+
+export function verdictTone(verdict: Verdict): Tone {
+  if (verdict === 'preserved' || verdict === 'carried') return 'good';
+  if (verdict === 'unknown') return 'faint';
+  return verdict === 'forged-or-stale' ? 'bad' : 'warn';
+}
+
+function verdictGlyph(verdict: Verdict): string {
+  switch (verdict) {
+    case 'preserved':
+      return glyph.preserved;
+    case 'lost':
+      return glyph.lost;
+    case 'carried':
+      return glyph.carried;
+    case 'forged-or-stale':
+      return glyph.forged;
+    case 'unknown':
+      return glyph.unknown;
+  }
+}
+
+const CAUSES: Record<LossCause, string> = {
+  'masquerade-external-traffic-policy': 'traffic policy',
+  'masquerade-hairpin': 'hairpin',
+  'masquerade-off-cluster': 'off-cluster',
+  'masquerade-all': 'masquerade all',
+  'masquerade-cni-outgoing': 'CNI outgoing',
+  'masquerade-hostport': 'HostPort',
+  'snat-rule': 'SNAT rule',
+  proxy: 'proxy',
+  'load-balancer': 'load balancer',
+};
+
+export const causeWords = (cause: LossCause | undefined): string =>
+  cause === undefined ? '' : CAUSES[cause];
+
+export const hasFailed = (request: Request): boolean =>
+  request.failure !== undefined || isFailedState(request.state);
+
+export function isFailedState(state: State): boolean {
+  return state === 'refused' || state === 'rejected' || state === 'dropped' || state === 'unanswered';
+}
+
+export function isOpen(request: Request): boolean {
+  return request.state === 'open' || request.state === 'established';
+}
+
+export function stateTone(request: Request): Tone {
+  if (hasFailed(request)) return 'bad';
+  return request.state === 'established' ? 'plain' : 'faint';
+}
+
+export const stateWords = (request: Request): string => `${stateGlyph(request)} ${request.state}`;
+
+function stateGlyph(request: Request): string {
+  if (hasFailed(request)) return glyph.failed;
+  if (request.state === 'established') return glyph.established;
+  return request.state === 'open' ? glyph.open : ' ';
+}
+
+const FAILURES: Partial<Record<Failure['kind'], string>> = {
+  refused: 'nothing listens',
+  'rejected-no-endpoints': 'no ready endpoints',
+  'rejected-by-rule': 'rejected by a rule',
+  'dropped-by-rule': 'dropped by a rule',
+  'no-local-endpoint': 'no local endpoint',
+  unanswered: 'no answer',
+};
+
+/** Why it failed, and where, in a few words. */
+export function failureWords(request: Request): string {
+  const failure = request.failure;
+  if (failure === undefined) return isFailedState(request.state) ? request.state : '';
+  if (failure.kind === 'dropped-by-kernel') return `dropped: ${failure.reason}`;
+  // Refused by an ICMP error: the machine answered for somebody else, which says nothing of listeners.
+  if (failure.kind === 'refused' && request.state !== 'refused') return `refused: ${failure.reason}`;
+  const words = FAILURES[failure.kind] ?? failure.kind.replaceAll('-', ' ');
+  const place = placeOf(failure.atHop === undefined ? undefined : request.hops[failure.atHop]);
+  return place === '' ? words : `${words} at ${place}`;
+}
+
+export function placeOf(hop: Hop | undefined): string {
+  if (hop === undefined) return '';
+  return hop.netns?.name ?? hop.node ?? (hop.netns === undefined ? '' : `netns ${hop.netns.inum}`);
+}
+
+export function duration(ms: number | undefined): string {
+  if (ms === undefined) return '';
+  if (ms < 10) return `${ms.toFixed(2)} ms`;
+  if (ms < 1_000) return `${ms.toFixed(1)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(2)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes}m${two(Math.floor((ms / 1_000) % 60))}s`;
+  return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+}
+
+/** Wall time where the reader sits; `earlier` for a connection older than the trace. */
+export function clock(startedAt: string | undefined, milliseconds: boolean): string {
+  if (startedAt === undefined) return 'earlier';
+  const date = new Date(startedAt);
+  if (Number.isNaN(date.getTime())) return '?';
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return milliseconds ? `${time}.${String(date.getMilliseconds()).padStart(3, '0')}` : time;
+}
+
+export const count = (value: number): string => Math.round(value).toLocaleString('en-US');
+
+export const requests = (value: number): string => `${count(value)} ${value === 1 ? 'request' : 'requests'}`;
+
+const two = (value: number): string => String(value).padStart(2, '0');
