@@ -1,0 +1,59 @@
+/**
+ * `npm run bench [engine|cost|start|view…]`: the figures that the README states. Each is a median; the cost to
+ * the node is measured in interleaved rounds beside what one would run instead.
+ */
+import { cpus } from 'node:os';
+import { measureCost } from './node-cost.ts';
+import { measureEngine } from './engine.ts';
+import { measureStart } from './start.ts';
+import { measureView } from './view.ts';
+
+const ROUNDS = 5;
+const SECONDS = 4;
+const CONNECTIONS = 100_000;
+
+const parts: Record<string, () => Promise<void> | void> = {
+  engine() {
+    const { eventsPerSecond, correlatedPerSecond, bytesPerOpenConnection } = measureEngine(CONNECTIONS);
+    print('decode and correlate', `${format(correlatedPerSecond)} events/s on one core (aim 500,000)`);
+    print('… and render each finished request', `${format(eventsPerSecond)} events/s`);
+    print('memory', `${format(bytesPerOpenConnection)} bytes an open connection (aim 1,500)`);
+  },
+  async view() {
+    for (const { sort, feeding, showing, stallMs, heapMb } of await measureView()) {
+      const share = `${percent(showing)} of a core (the updates alone ${percent(feeding)})`;
+      const stall = `event loop held up ${stallMs.p99.toFixed(0)} ms (p99)`;
+      print(
+        `view by ${sort}, 10,000 kept, 5,000 updates/s`,
+        `${share}, ${stall}, heap ${heapMb.toFixed(0)} MB`,
+      );
+    }
+  },
+  async start() {
+    print('start to first hop', `${format(await measureStart(5))} ms (aim 2,000)`);
+  },
+  async cost() {
+    for (const { tool, perSecond, share, lost } of await measureCost(ROUNDS, SECONDS)) {
+      const loss = lost === undefined ? '' : `, ${String(lost)} events lost`;
+      print(tool, `${format(perSecond)} connections/s, ${share.toFixed(2)} of the untraced rate${loss}`);
+    }
+  },
+};
+
+const wanted = process.argv.slice(2);
+process.stdout.write(
+  `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}\n`,
+);
+for (const [name, measure] of Object.entries(parts)) {
+  if (wanted.length === 0 || wanted.includes(name)) await measure();
+}
+
+function print(what: string, figure: string): void {
+  process.stdout.write(`${what}: ${figure}\n`);
+}
+
+const percent = (share: number): string => `${String(Math.round(share * 100))} %`;
+
+function format(value: number): string {
+  return value.toLocaleString('en');
+}

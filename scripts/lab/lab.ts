@@ -1,0 +1,131 @@
+/**
+ * The lab as tests, the demo and benches use it: start, run scenarios, end. What a run tells is the ground
+ * truth: what each client's socket met and what the server that answered saw.
+ */
+import { setMaxListeners } from 'node:events';
+import { z } from 'zod';
+import { existing, putUp, takeDown } from './cluster.ts';
+import type { Blueprint } from './network.ts';
+import { prepare } from './prepare.ts';
+import { rules } from './rules.ts';
+import { LabError, runIn, runPeer, type RunOptions } from './run.ts';
+import type { Dial, Scenario } from './scenarios/scenario.ts';
+import { topology, ZONE, type Identity, type Mode } from './topology.ts';
+import { traffic } from './traffic.ts';
+
+export const DEFAULT_PREFIX = 'nh-';
+
+const endpoint = z.object({ ip: z.string(), port: z.number() });
+const attempt = z.object({
+  /** The client's own address, as its socket knows it. For ICMP `port` is the echo identifier. */
+  from: endpoint,
+  outcome: z.enum(['answered', 'refused', 'unreachable', 'reset', 'timeout', 'failed']),
+  /** Name of the errno. */
+  error: z.string().optional(),
+  /** The client as the server saw it, and the name the server gives itself. */
+  peer: endpoint.optional(),
+  server: z.string().optional(),
+  rcode: z.number().optional(),
+  addresses: z.array(z.string()).optional(),
+});
+const attempts = z.array(z.array(attempt));
+
+export type Attempt = z.infer<typeof attempt>;
+
+export interface DialResult {
+  readonly dial: Dial;
+  /** All of them: before the last one, those that met another backend than the scenario wants. */
+  readonly attempts: readonly Attempt[];
+  readonly last: Attempt;
+}
+
+export interface RunResult {
+  readonly scenario: Scenario;
+  readonly dials: readonly DialResult[];
+}
+
+export interface Lab extends Identity {
+  run(scenario: Scenario, signal?: AbortSignal): Promise<RunResult>;
+  /** Rounds of all scenarios, gently, until the signal. */
+  traffic(signal: AbortSignal, onRun?: (result: RunResult) => void): Promise<void>;
+  down(): Promise<void>;
+}
+
+export interface StartOptions extends Identity {
+  readonly signal?: AbortSignal;
+}
+
+/** Builds the lab anew; what stood under the same prefix goes first. */
+export async function startLab({ mode, prefix, signal }: StartOptions): Promise<Lab> {
+  await putUp(blueprint(mode), prefix, optionsOf(signal));
+  return labOf({ mode, prefix });
+}
+
+/** The lab that stands, if all its namespaces do. */
+export async function findLab(prefix: string): Promise<Lab | undefined> {
+  const plan = topology('iptables');
+  if ((await existing(plan, prefix)).length < plan.namespaces.length) return undefined;
+  const tables = await runIn(`${prefix}node-a`, ['nft', 'list', 'tables']);
+  return labOf({ prefix, mode: tables.includes('kube-proxy') ? 'nftables' : 'iptables' });
+}
+
+/** Takes down whatever there is of a lab. */
+export const removeLab = (prefix: string): Promise<void> => takeDown(topology('iptables'), prefix);
+
+const blueprint = (mode: Mode): Blueprint => ({ ...topology(mode), rules: rules(mode), zone: ZONE });
+
+function labOf(identity: Identity): Lab {
+  const lab: Lab = {
+    ...identity,
+    run: (scenario, signal) => runScenario(identity, scenario, optionsOf(signal)),
+    traffic: (signal, onRun) => traffic(lab, signal, onRun),
+    down: () => removeLab(identity.prefix),
+  };
+  return lab;
+}
+
+function optionsOf(signal: AbortSignal | undefined): RunOptions {
+  if (!signal) return {};
+  setMaxListeners(0, signal); // one listener for each program under way
+  return { signal };
+}
+
+async function runScenario(identity: Identity, scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  const undo = await prepare(identity, scenario.prepare ?? []);
+  try {
+    const results = attempts.parse(
+      JSON.parse(await runPeer(['dial.py'], plan(identity.prefix, scenario), options)),
+    );
+    return { scenario, dials: scenario.dials.map((dial, index) => resultOf(dial, results[index] ?? [])) };
+  } finally {
+    await undo();
+  }
+}
+
+function resultOf(dial: Dial, made: readonly Attempt[]): DialResult {
+  const last = made.at(-1);
+  if (last === undefined)
+    throw new LabError(`no result for the dial from ${dial.from}`, 'This is a bug of the lab.');
+  return { dial, attempts: made, last };
+}
+
+const CLIENT_NAMES = { tcp: 'http-get', udp: 'dns-query', icmp: 'ping', sctp: 'sctp-dial' } as const;
+
+/** What dial.py is told. 40 tries miss one of two backends once in 10^12. */
+function plan(prefix: string, { dials, together = false, sharedPort = false }: Scenario): unknown {
+  const port = sharedPort ? 20000 + Math.floor(Math.random() * 10000) : 0;
+  return {
+    together,
+    dials: dials.map((dial) => ({
+      netns: prefix + dial.from,
+      name: CLIENT_NAMES[dial.protocol],
+      protocol: dial.protocol,
+      source: { ip: dial.source?.ip ?? '', port: dial.source?.port ?? port },
+      to: dial.to,
+      ask: dial.ask ?? '',
+      until: dial.until ?? '',
+      attempts: dial.until === undefined ? 1 : 40,
+      timeoutMs: dial.timeoutMs ?? 3000,
+    })),
+  };
+}

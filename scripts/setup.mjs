@@ -1,0 +1,91 @@
+/**
+ * Everything a bare machine lacks for `npm run demo` or `npm test`: Debian's packages, npm's, the build. What
+ * is there already is left as it is, so a second run takes no time. Runs before anything is installed: plain
+ * JavaScript, Node's own modules only.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { build as buildPackages, lab, runtime } from './packages.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+process.chdir(root);
+const forTests = process.argv.includes('test');
+
+installDebianPackages([...runtime, ...lab, ...(forTests ? buildPackages : [])]);
+installNpmPackages();
+buildIfStale();
+
+/** @param {string[]} packages */
+function installDebianPackages(packages) {
+  const missing = packages.filter((name) => !isInstalled(name));
+  if (missing.length === 0) return;
+  const command = `apt-get install -y ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !has('apt-get')) {
+    say(`missing: ${missing.join(' ')}; what needs them will say so (as root: ${command})`);
+    return;
+  }
+  say(`installing ${missing.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['-qq', 'update'], { env, mayFail: true });
+  run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...missing], { env, mayFail: true });
+}
+
+function installNpmPackages() {
+  const stamp = 'node_modules/.package-lock.json';
+  const fresh = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync('package-lock.json').mtimeMs;
+  if (!fresh) {
+    say('installing npm packages');
+    // Only the tests need one that is compiled.
+    run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts']);
+  }
+  if (forTests && !existsSync('node_modules/node-pty/build/Release/pty.node')) {
+    say('compiling node-pty');
+    run('npm', ['rebuild', 'node-pty'], { mayFail: true });
+  }
+}
+
+function buildIfStale() {
+  const bundle = 'dist/nathop.js';
+  if (existsSync(bundle) && statSync(bundle).mtimeMs >= newest('src')) return;
+  say('building');
+  run(process.execPath, ['scripts/build.mjs']);
+}
+
+/** @param {string} folder @returns {number} time of the last change of a file in it */
+function newest(folder) {
+  const times = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs);
+  return Math.max(statSync('package.json').mtimeMs, ...times);
+}
+
+/** @param {string} name @returns {boolean} */
+function isInstalled(name) {
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Status}', name], { encoding: 'utf8' });
+  return stdout?.startsWith('install ok installed') ?? false;
+}
+
+/** @param {string} command @returns {boolean} */
+function has(command) {
+  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, command)));
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, mayFail?: boolean }} [options]
+ */
+function run(command, args, { env = process.env, mayFail = false } = {}) {
+  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2], env });
+  if (status === 0) return;
+  say(`${command} ${args.slice(0, 3).join(' ')} failed: ${error?.message ?? `status ${String(status)}`}`);
+  if (!mayFail) process.exit(1);
+}
+
+/** @param {string} text */
+function say(text) {
+  process.stderr.write(`setup: ${text}\n`);
+}
