@@ -1,0 +1,108 @@
+/** One nathop over one lab: started, scenarios run, ended; and which request each dial made. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLab, type Attempt, type RunResult } from '../../scripts/lab/lab.ts';
+import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
+import { topology, type Identity } from '../../scripts/lab/topology.ts';
+import { formatEndpoint } from '../../src/events/tuple.ts';
+import type { Request } from '../../src/trace/request.ts';
+import { Nathop, type Ended } from '../support/nathop.ts';
+
+/** What ended is told when it has settled: half a second of silence after the last dial is enough. */
+const SETTLED_MS = 500;
+
+export interface TracedLab {
+  readonly lab: Identity;
+  readonly results: readonly RunResult[];
+  /** Every line that nathop printed. */
+  readonly requests: readonly Request[];
+  readonly ended: Ended;
+  readonly recording: string;
+  /** The caller's to remove. */
+  readonly folder: string;
+}
+
+export async function traceLab(
+  identity: Identity,
+  scenarios: readonly Scenario[],
+  flags: readonly string[] = [],
+): Promise<TracedLab> {
+  const lab = await startLab(identity);
+  const nathop = new Nathop((folder) => [
+    ...['record', join(folder, 'lab.nathop'), '-o', 'json', ...flags],
+    // The machine may have traffic of its own.
+    ...[
+      '--netns',
+      topology(identity.mode)
+        .namespaces.map(({ name }) => identity.prefix + name)
+        .join(','),
+    ],
+  ]);
+  try {
+    await nathop.ready();
+    const results: RunResult[] = [];
+    for (const scenario of scenarios) results.push(await lab.run(scenario));
+    await sleep(SETTLED_MS);
+    const ended = await nathop.end();
+    const { folder } = nathop;
+    const requests = parse(ended.stdout);
+    return { lab: identity, results, requests, ended, folder, recording: join(folder, 'lab.nathop') };
+  } catch (error) {
+    await nathop.remove();
+    throw error;
+  } finally {
+    await lab.down();
+  }
+}
+
+/** Each dial's attempts with the requests they made, in the order in which they were made. */
+export class Attribution {
+  /** Requests that no dial made. */
+  readonly left: readonly Request[];
+  readonly #made = new Map<Attempt, Request | undefined>();
+
+  constructor({ lab, results, requests }: Pick<TracedLab, 'lab' | 'results' | 'requests'>) {
+    const unclaimed = [...requests].sort((a, b) => (a.startedAt ?? '').localeCompare(b.startedAt ?? ''));
+    for (const { dials } of results) {
+      for (const { dial, attempts } of dials) {
+        for (const attempt of attempts) {
+          const found = unclaimed.findIndex((request) => isOf(request, lab.prefix, dial, attempt));
+          this.#made.set(attempt, found === -1 ? undefined : unclaimed.splice(found, 1)[0]);
+        }
+      }
+    }
+    this.left = unclaimed;
+  }
+
+  /** @throws where none is its */
+  of(attempt: Attempt): Request {
+    const request = this.#made.get(attempt);
+    if (request !== undefined) return request;
+    throw new Error(`no request from ${formatEndpoint(attempt.from.ip, attempt.from.port)} was told`);
+  }
+}
+
+const parse = (stdout: string): Request[] =>
+  stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Request);
+
+/** By the client's socket and its namespace: what nobody rewrites. */
+function isOf(
+  { protocol, client, dialled, hops }: Request,
+  prefix: string,
+  dial: Dial,
+  { from }: Attempt,
+): boolean {
+  const [first] = hops;
+  const port = protocol === 'icmp' ? first?.before?.src.split(':').at(-1) : client.port;
+  return (
+    protocol === dial.protocol &&
+    client.ip === from.ip &&
+    Number(port) === from.port &&
+    dialled.ip === dial.to.ip &&
+    (dialled.port ?? 0) === dial.to.port &&
+    first?.netns?.name === prefix + dial.from
+  );
+}

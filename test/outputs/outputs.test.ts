@@ -1,0 +1,91 @@
+import pc from 'picocolors';
+import * as z from 'zod';
+import { describe, expect, it } from 'vitest';
+import { jsonOutput } from '../../src/outputs/json.ts';
+import { jsonSchema, requestSchema } from '../../src/outputs/schema.ts';
+import { textOutput } from '../../src/outputs/text.ts';
+import { wideOutput } from '../../src/outputs/wide.ts';
+import { request } from '../support/request.ts';
+
+const plain = pc.createColors(false);
+const hostile = 'a\u001b[2Jb\u0085c\u202ed\ne';
+const text = (r = request()): string => textOutput(plain).render(r);
+const wide = (r = request()): string => wideOutput(plain).render(r);
+const json = (r = request()): string => jsonOutput().render(r);
+
+describe('text', () => {
+  it('tells the story on one line', () => {
+    expect(text().slice(13)).toBe(
+      '198.51.100.7 → 10.100.0.2:32213 (node-a) → DNAT MASQUERADE → 10.0.2.2:8080 (default/web-0), ' +
+        'saw 10.100.0.2, lost, closed, 12.4 ms',
+    );
+  });
+
+  it('leaves out what is not known and says what is inferred or lost', () => {
+    const { durationMs: _d, server: _s, sourceSeenByServer: _seen, startedAt: _at, ...rest } = request();
+    const line = text({ ...rest, inferred: ['x'], lostEvents: 3 });
+    expect(line).toBe(
+      'earlier      198.51.100.7 → 10.100.0.2:32213 (node-a) → DNAT MASQUERADE, lost, closed, ' +
+        'partly inferred, 3 events lost',
+    );
+    expect(line).not.toContain('undefined');
+  });
+
+  it('names the failure beside the state', () => {
+    const failure = { kind: 'no-local-endpoint', reason: 'NETFILTER_DROP', text: 'x' } as const;
+    expect(text(request({ state: 'dropped', failure }))).toContain('dropped (no-local-endpoint)');
+  });
+});
+
+describe('wide', () => {
+  it('has every hop with its hook, what it changed and by which chains', () => {
+    expect(wide()).toContain(
+      'node-a ~PREROUTING DNAT dst 10.100.0.2:32213→10.0.2.2:8080 by nat/PREROUTING>KUBE-SERVICES>' +
+        'KUBE-NODEPORTS>KUBE-EXT-A>KUBE-SVC-A>KUBE-SEP-A for default/web:http',
+    );
+    expect(wide()).toContain('node-a ~POSTROUTING MASQUERADE src 198.51.100.7:51234→10.100.0.2:40000');
+    expect(wide()).toContain('python3[12]');
+  });
+});
+
+describe.each([
+  ['text', text],
+  ['wide', wide],
+  ['json', json],
+])('%s', (_name, render) => {
+  it('is one line that cannot steer the terminal, whatever the names', () => {
+    const line = render(
+      request({
+        id: hostile,
+        client: { ip: '10.0.0.1', kind: 'pod', name: hostile, node: hostile },
+        server: { ip: '10.0.0.2', kind: 'pod', name: hostile },
+        hops: request().hops.map((hop) => ({ ...hop, netns: { inum: 1, name: hostile }, node: hostile })),
+        clientIp: { ...request().clientIp, text: hostile },
+        inferred: [hostile],
+      }),
+    );
+    expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+  });
+});
+
+describe('json', () => {
+  it('is the same whatever the order in which the engine set the fields', () => {
+    const shuffled = Object.fromEntries(Object.entries(request()).reverse());
+    expect(json(requestSchema.parse(shuffled))).toBe(json());
+    expect(json().startsWith('{"v":1,"id":"r1","startedAt":')).toBe(true);
+  });
+
+  it('holds every field unchanged, hostile ones too', () => {
+    const subject = request({
+      inferred: [hostile],
+      failure: { kind: 'reset', atHop: 2, reason: 'RST', text: 'x' },
+    });
+    expect(JSON.parse(json(subject))).toEqual(subject);
+  });
+
+  it('agrees with the schema that `nathop schema` prints', () => {
+    const schema = z.fromJSONSchema(jsonSchema() as Parameters<typeof z.fromJSONSchema>[0]);
+    expect(schema.safeParse(JSON.parse(json())).success).toBe(true);
+    expect(schema.safeParse({ ...request(), state: 'odd' }).success).toBe(false);
+  });
+});

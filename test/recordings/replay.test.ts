@@ -1,0 +1,27 @@
+/**
+ * Recordings of the lab's scenarios, made by `scripts/record-fixtures.ts`, and what they replay to. Where the
+ * engine learns to say more, read the difference and let the script write it anew.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { MODES } from '../../scripts/lab/topology.ts';
+import { nathop } from '../support/cli.ts';
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const lines = (text: string): string[] => text.split('\n');
+
+describe.each(MODES)('the recording in %s mode', (mode) => {
+  const file = path(`${mode}.nathop`);
+
+  it('replays to what was told live', async () => {
+    const { status, stdout, stderr } = await nathop(['replay', '-o', 'json', file]);
+    expect(lines(stdout)).toEqual(lines(readFileSync(path(`${mode}.jsonl`), 'utf8')));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^nathop: \d+ requests, \d+ open, 0 events lost\n$/);
+  });
+
+  it('stays small', () => {
+    expect(statSync(file).size).toBeLessThan(150_000);
+  });
+});

@@ -1,0 +1,126 @@
+import { expect, describe, it } from 'vitest';
+import { checkMachine } from '../../../src/sources/machine.ts';
+import { checkBpftrace, probesCheck } from '../../../src/sources/machine/kernel.ts';
+import { conntrackCheck, kubeProxyCheck, parseConntrackStat } from '../../../src/sources/machine/nodes.ts';
+import {
+  checkCapabilities,
+  checkLockdown,
+  effectiveCapabilities,
+} from '../../../src/sources/machine/privileges.ts';
+import { live } from '../../support/live.ts';
+
+const ALL = effectiveCapabilities('Name:\tnode\nCapEff:\t000001ffffffffff\n');
+
+describe('privileges', () => {
+  it('are there with root and every capability', () => {
+    expect(checkCapabilities(0, ALL)).toMatchObject({ ok: true });
+  });
+
+  it('name what is lacking, and how to get it', () => {
+    expect(checkCapabilities(1000, 0n)).toMatchObject({
+      ok: false,
+      mend: expect.stringContaining('sudo') as string,
+    });
+    const inContainer = checkCapabilities(0, ALL & ~(1n << 39n));
+    expect(inContainer).toMatchObject({ ok: false, found: expect.stringContaining('CAP_BPF') as string });
+    expect(inContainer.found).not.toContain('CAP_PERFMON');
+    expect(inContainer.mend).toContain('container');
+  });
+
+  it('are none where the kernel does not say', () => {
+    expect(effectiveCapabilities('')).toBe(0n);
+  });
+});
+
+describe('lockdown', () => {
+  it.each([
+    ['[none] integrity confidentiality\n', true],
+    ['none [integrity] confidentiality\n', true],
+    ['none integrity [confidentiality]\n', false],
+    ['', true],
+    ['[strict]', 'warn'],
+  ] as const)('%j is %s', (text, ok) => {
+    expect(checkLockdown(text).ok).toBe(ok);
+  });
+});
+
+describe('bpftrace', () => {
+  it.each([
+    ['bpftrace v0.17.0\n', true],
+    ['bpftrace v0.27.0-rc1\n', true],
+    ['bpftrace v1.0.0\n', true],
+    ['bpftrace v0.9.4\n', false],
+    [undefined, false],
+  ] as const)('%j is %s', (printed, ok) => {
+    expect(checkBpftrace(printed).ok).toBe(ok);
+  });
+});
+
+describe('probes', () => {
+  it('cannot do without the first, and say what the others would show', () => {
+    expect(probesCheck([]).ok).toBe(true);
+    expect(probesCheck(['tcp/tcp_retransmit_skb'])).toMatchObject({
+      ok: 'warn',
+      found: 'without tcp/tcp_retransmit_skb',
+    });
+    expect(probesCheck(['net/net_dev_queue']).ok).toBe(false);
+  });
+});
+
+describe('conntrack', () => {
+  const STAT =
+    'entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop\n' +
+    '0000001a  00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000002 00000001 00000000\n' +
+    '0000001a  00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000\n';
+
+  it('adds up counts over processors, but not entries', () => {
+    expect(parseConntrackStat(STAT, 100)).toEqual({ entries: 26, max: 100, insertFailed: 3, dropped: 1 });
+    expect(parseConntrackStat('', 100)).toBeUndefined();
+  });
+
+  it('warns of a table that is about to be full', () => {
+    const use = { max: 100, insertFailed: 0, dropped: 0 };
+    expect(conntrackCheck('a', { ...use, entries: 89 }).ok).toBe(true);
+    expect(conntrackCheck('a', { ...use, entries: 90 })).toMatchObject({
+      ok: 'warn',
+      mend: expect.stringContaining('nf_conntrack_max') as string,
+    });
+    expect(conntrackCheck('a', undefined).ok).toBe(true);
+  });
+});
+
+describe("kube-proxy's mode", () => {
+  it('is told, and what is not seen of IPVS', () => {
+    expect(kubeProxyCheck('a', 'nftables')).toMatchObject({
+      name: 'kube-proxy on a',
+      ok: true,
+      found: 'nftables',
+    });
+    expect(kubeProxyCheck('a', 'ipvs').ok).toBe('warn');
+  });
+});
+
+live('needs root')('this machine', () => {
+  it('is checked whole, each check once, every lack with its mending', { timeout: 30_000 }, async () => {
+    const checks = await checkMachine();
+    const names = checks.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of [
+      'privileges',
+      'lockdown',
+      'kernel',
+      'BTF',
+      'bpftrace',
+      'tracefs',
+      'nsenter',
+      'ip',
+      'network namespaces',
+    ]) {
+      expect(names).toContain(name);
+    }
+    for (const { ok, found, mend } of checks) {
+      expect(found).not.toBe('');
+      expect(mend === undefined).toBe(ok === true);
+    }
+  });
+});

@@ -1,0 +1,23 @@
+import { describe } from 'vitest';
+import { checkMachine } from '../../src/sources/machine.ts';
+
+type Group = (name: string, tests: () => void) => void;
+
+/**
+ * A group of tests on the machine itself, in namespaces of their own. Where the machine does not let them
+ * run they are left out, for the reason given; in CI they have to run.
+ */
+export const live = (reason: string): Group => group(process.getuid?.() === 0 ? undefined : reason);
+
+/** The same for tests that trace: the reason is what `nathop doctor` finds lacking. */
+export async function traced(): Promise<Group> {
+  const lack = (await checkMachine()).find((check) => check.ok === false);
+  return group(lack && `${lack.name}: ${lack.found}`);
+}
+
+const group =
+  (lack: string | undefined): Group =>
+  (name, tests) => {
+    const possible = lack === undefined || process.env['CI'] === 'true';
+    describe.skipIf(!possible)(possible ? name : `${name} (${lack})`, tests);
+  };

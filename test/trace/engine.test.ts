@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
+import type { Event } from '../../src/events/event.ts';
+import { Engine } from '../../src/trace/engine.ts';
+import { ReorderWindow } from '../../src/trace/reorder.ts';
+import type { Request } from '../../src/trace/request.ts';
+
+/** Real packets of every scenario, in the order in which the engine took them. */
+const events = gunzipSync(readFileSync('test/recordings/iptables.nathop'))
+  .toString()
+  .split('\n')
+  .slice(1)
+  .filter((line) => line !== '')
+  .map((line) => JSON.parse(line) as Event)
+  .filter((event) => (event.kind as string) !== 'end');
+const TRAFFIC = new Set(['packet', 'icmp-error', 'drop', 'socket', 'retransmit']);
+const traffic = events.flatMap((event, index) => (TRAFFIC.has(event.kind) ? [index] : []));
+
+function requestsOf(stream: readonly Event[], maxConnections = 100_000): Request[] {
+  const engine = new Engine(new ClusterKnowledge(), { maxConnections, wallOffset: 0n });
+  const requests = stream.flatMap((event) => [...engine.apply(event)]);
+  return [...requests, ...engine.open()];
+}
+
+const whole = requestsOf(events);
+const verdicts = new Map(whole.map((request) => [request.id, request.clientIp.verdict]));
+
+describe('the engine on real packets', () => {
+  it('gives stable and unique ids', () => {
+    expect(whole.length).toBeGreaterThan(50);
+    expect(verdicts.size).toBe(whole.length);
+    expect(requestsOf(events)).toEqual(whole);
+  });
+
+  it('does not mind events that arrive late by less than the window', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.integer({ min: 0, max: 45_000_000 })), (lateness) => {
+        const arrivals = events.map((event, index) => {
+          const late = TRAFFIC.has(event.kind) ? (lateness.next().value as number) : 0;
+          return { event, at: event.at + late, index };
+        });
+        arrivals.sort((a, b) => a.at - b.at || a.index - b.index);
+        const ordered: Event[] = [];
+        const window = new ReorderWindow((event) => ordered.push(event));
+        for (const { event } of arrivals) window.push(event);
+        window.flush();
+        const times = ordered.map(({ at }) => at);
+        expect(times).toEqual([...times].sort((a, b) => a - b));
+        expect(ordered.filter(({ kind }) => kind === 'lost')).toEqual([]);
+        expect(ordered).toHaveLength(events.length);
+      }),
+      { numRuns: 10, seed: 1 },
+    );
+  });
+
+  it('takes an event twice as once', () => {
+    const twice = events.flatMap((event): Event[] => (event.kind === 'packet' ? [event, event] : [event]));
+    const told = (requests: readonly Request[]): unknown =>
+      requests.map(({ id, state, hops, clientIp }) => ({ id, state, hops, clientIp }));
+    expect(told(requestsOf(twice))).toEqual(told(whole));
+  });
+
+  it('never turns a verdict round where events were lost', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(traffic.length - 1), { maxLength: 60 }), (chosen) => {
+        const lost = new Set(chosen.map((n) => traffic[n]));
+        const stream = events.map((event, index): Event =>
+          lost.has(index) ? { kind: 'lost', at: event.at, count: 1, where: 'kernel' } : event,
+        );
+        for (const { id, clientIp } of requestsOf(stream)) {
+          const truth = verdicts.get(id);
+          if (truth === undefined || clientIp.verdict === 'unknown') continue;
+          expect(clientIp.verdict).toBe(truth === 'unknown' ? clientIp.verdict : truth);
+        }
+      }),
+      { numRuns: 40, seed: 2 },
+    );
+  });
+
+  it('gives up the oldest when there are too many, and says so', () => {
+    const few = requestsOf(events, 5);
+    expect(few.some(({ inferred }) => inferred.some((note) => note.includes('--max-connections')))).toBe(
+      true,
+    );
+  });
+});
