@@ -1,4 +1,7 @@
 /** Connections that are older than the trace: known from conntrack's tables, and no more told than is known. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Request } from '../../src/trace/request.ts';
@@ -10,6 +13,9 @@ const tracing = await traced();
 
 tracing('a connection from before', () => {
   const network = new TestNetwork();
+  const folder = mkdtempSync(join(tmpdir(), 'nathop-before-'));
+  /** Made once the trace has begun. */
+  const go = join(folder, 'go');
   let nathop: Nathop | undefined;
   let ended: Ended;
 
@@ -20,23 +26,23 @@ tracing('a connection from before', () => {
     await network.ip('client', 'route add default via 10.9.0.1');
     await network.exec('router', 'sysctl', ['-q', 'net.ipv4.ip_forward=1']);
     await network.exec('router', 'iptables-restore', [], RULES);
-    network.spawn('server', 'ncat', ['--listen', '--keep-open', '--exec', '/bin/cat', '8080']);
-    await until(async () =>
-      (await network.exec('server', 'ss', ['-Hltn'])).includes(':8080') ? true : undefined,
-    );
-    for (const then of ['sleep 3', 'sleep 3; echo b >&3; cat <&3', 'sleep 60']) {
+    await network.listen('server', 'tcp', 8080);
+    const wait = `until [ -e ${go} ]; do sleep 0.05; done`;
+    for (const then of [wait, `${wait}; echo b >&3; cat <&3`, 'sleep 60']) {
       network.spawn('client', 'bash', ['-c', `exec 3<>/dev/tcp/10.9.7.7/80; echo a >&3; ${then}`]);
     }
     await until(async () => ((await entries()) === 3 ? true : undefined));
     const places = ['client', 'router', 'server'].map((short) => network.name(short));
     nathop = new Nathop(() => ['trace', '-o', 'json', '--netns', places.join(',')]);
     await nathop.ready();
-    await sleep(4_000);
+    writeFileSync(go, '');
+    await sleep(1_500);
     ended = await nathop.end();
   });
   afterAll(async () => {
     await nathop?.remove();
     await network.down();
+    rmSync(folder, { recursive: true });
   });
 
   const entries = async (): Promise<number> =>

@@ -38,8 +38,7 @@ live('needs root and eBPF')('a run on this machine', () => {
   beforeAll(async () => {
     await network.add('client', 'server');
     await network.join(['client', 'eth0', '10.9.8.1/24'], ['server', 'eth0', '10.9.8.2/24']);
-    network.spawn('server', 'ncat', ['--listen', '--keep-open', '--exec', '/bin/true', '8080']);
-    await until(async () => (await dials(8080)) || undefined);
+    await network.listen('server', 'tcp', 8080, 'hang-up');
   });
   afterAll(() => network.down());
   beforeEach(() => {

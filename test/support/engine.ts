@@ -51,11 +51,14 @@ function differences(told: Request, truth: Request): string[] {
   if (verdict !== 'unknown' && verdict !== truth.clientIp.verdict) wrong.push(`verdict ${verdict}`);
   if (lostAtHop !== undefined) {
     const place = truth.clientIp.lostAtHop === undefined ? undefined : truth.hops[truth.clientIp.lostAtHop];
-    if (place === undefined || !saysLess(told.hops[lostAtHop] as Hop, place)) wrong.push(`lost at ${lostAtHop}`);
+    if (place === undefined || !saysLess(told.hops[lostAtHop] as Hop, place))
+      wrong.push(`lost at ${lostAtHop}`);
   }
-  if (told.server !== undefined && told.server.ip !== truth.server?.ip) wrong.push(`server ${told.server.ip}`);
+  if (told.server !== undefined && told.server.ip !== truth.server?.ip)
+    wrong.push(`server ${told.server.ip}`);
   const [seen, really] = [told.sourceSeenByServer, truth.sourceSeenByServer];
-  if (seen !== undefined && (seen.ip !== really?.ip || seen.port !== really.port)) wrong.push(`source ${seen.ip}`);
+  if (seen !== undefined && (seen.ip !== really?.ip || seen.port !== really.port))
+    wrong.push(`source ${seen.ip}`);
   if (told.failure !== undefined && !isDoubtfulOf(told, truth)) wrong.push(`failure ${told.failure.kind}`);
   return wrong;
 }
@@ -84,8 +87,10 @@ function saysLess(told: Hop, truth: Hop): boolean {
   const sameDevice = Object.entries(device ?? {}).every(
     ([end, name]) => truth.device?.[end as 'in' | 'out'] === name,
   );
-  const known = Object.entries(rest).filter(([, value]) => value !== undefined);
   return (
-    sameDevice && known.every(([key, value]) => JSON.stringify(value) === JSON.stringify(truth[key as keyof Hop]))
+    sameDevice &&
+    Object.entries(rest).every(
+      ([key, value]) => JSON.stringify(value) === JSON.stringify(truth[key as keyof Hop]),
+    )
   );
 }

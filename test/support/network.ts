@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 /** Namespaces for one test, named so that nothing else on the machine is meant; `down` leaves none. */
@@ -68,6 +69,20 @@ export class TestNetwork {
     return child.pid;
   }
 
+  /** A server that stays until `down`; resolves once it listens. */
+  async listen(
+    short: string,
+    protocol: 'tcp' | 'udp',
+    port: number,
+    manner: 'echo' | 'hang-up' = 'echo',
+  ): Promise<void> {
+    this.spawn(short, 'python3', [LISTEN, protocol, String(port), manner]);
+    const sockets = protocol === 'tcp' ? '-Hltn' : '-Hlun';
+    await until(async () =>
+      (await this.exec(short, 'ss', [sockets])).includes(`:${String(port)} `) ? true : undefined,
+    );
+  }
+
   async remove(short: string): Promise<void> {
     this.#names.delete(short);
     await execa('ip', ['netns', 'del', this.name(short)]);
@@ -79,6 +94,8 @@ export class TestNetwork {
     for (const short of [...this.#names]) await this.remove(short);
   }
 }
+
+const LISTEN = fileURLToPath(new URL('listen.py', import.meta.url));
 
 const start = (args: readonly string[]) => execa('nsenter', args, { reject: false, stdio: 'ignore' });
 
