@@ -8,6 +8,7 @@
  * Times (`at`) are nanoseconds of the recording machine's monotonic clock (bpf_ktime_get_ns); the header
  * gives the offset to wall time.
  */
+import type { CaptureEvent, HeadEvent, HeadsMissedEvent } from './head.ts';
 import type { Protocol, Tuple } from './tuple.ts';
 
 /**
@@ -245,5 +246,7 @@ export type TrafficEvent = PacketEvent | IcmpErrorEvent | DropEvent | SocketEven
 export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent;
 /** Who is who, and which rules. */
 export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent;
+/** What messages said, and how well they were heard. */
+export type MessageEvent = HeadEvent | CaptureEvent | HeadsMissedEvent;
 
-export type Event = TrafficEvent | TracerEvent | NameEvent | EntryEvent;
+export type Event = TrafficEvent | TracerEvent | NameEvent | EntryEvent | MessageEvent;

@@ -173,6 +173,79 @@ const rules = z.object({
   text: z.string(),
 });
 
+const carried = z.object({
+  kind: z.enum(['x-forwarded-for', 'x-real-ip', 'forwarded']),
+  values: names,
+});
+const version = z.enum(['1.0', '1.1']);
+/** A request id, a host, a name: nobody's is longer. */
+const short = z.string().transform((text) => clean(text, 256));
+const peer = z.object({ ip, port: u16 });
+
+const message = z.discriminatedUnion('what', [
+  z.object({
+    what: z.literal('http-request'),
+    version,
+    method: short,
+    path: name,
+    host: short.exactOptional(),
+    carried: z.array(carried).max(64),
+    requestId: short.exactOptional(),
+    traceId: short.exactOptional(),
+    bodyBytes: uint.exactOptional(),
+    upgrade: short.exactOptional(),
+    complete: z.boolean(),
+  }),
+  z.object({
+    what: z.literal('http-response'),
+    version,
+    status: uint.max(999),
+    requestId: short.exactOptional(),
+    complete: z.boolean(),
+  }),
+  z.object({
+    what: z.literal('proxy-header'),
+    version: z.union([z.literal(1), z.literal(2)]),
+    command: z.enum(['proxy', 'local', 'unknown']),
+    source: peer.exactOptional(),
+    destination: peer.exactOptional(),
+    authority: short.exactOptional(),
+    fault: short.exactOptional(),
+  }),
+  z.object({
+    what: z.literal('tls-hello'),
+    sni: short.exactOptional(),
+    alpn: z.array(short).max(64),
+    complete: z.boolean(),
+  }),
+  z.object({ what: z.literal('http2-preface') }),
+  z.object({
+    what: z.literal('dns'),
+    id: u16,
+    response: z.boolean(),
+    name: short,
+    type: short,
+    rcode: short.exactOptional(),
+    answers: z.array(short).max(32),
+  }),
+]);
+
+const head = z.object({ kind: z.literal('head'), ...seen, tuple, seq: u32, ack: u32, message });
+
+const capture = z.object({
+  kind: z.literal('capture'),
+  at: uint,
+  running: z.boolean(),
+  missing: names,
+});
+
+const headsMissed = z.object({
+  kind: z.literal('heads-missed'),
+  at: uint,
+  count: uint,
+  where: z.enum(['kernel', 'cut', 'unread']),
+});
+
 export const nameEventSchema = z.discriminatedUnion('kind', [netns, netnsGone, rules]);
 
 export const eventSchema = z.discriminatedUnion('kind', [
@@ -189,6 +262,9 @@ export const eventSchema = z.discriminatedUnion('kind', [
   netns,
   netnsGone,
   rules,
+  head,
+  capture,
+  headsMissed,
 ]);
 
 /** As the rest of the program sees what was read: nobody changes it. */

@@ -1,5 +1,17 @@
 /** The request as the JSON schema has it, one object a line, keys always in the schema's order. */
-import type { ClientIp, Endpoint, Ends, Failure, Hop, Request, Rule } from '../trace/request.ts';
+import type {
+  Carrier,
+  ClientIp,
+  Dns,
+  Endpoint,
+  Ends,
+  Failure,
+  Hop,
+  Http,
+  Leg,
+  Request,
+  Rule,
+} from '../trace/request.ts';
 import type { Output } from './output.ts';
 
 export function jsonOutput(): Output {
@@ -50,13 +62,53 @@ const hop = (h: Hop): Layout<Hop> => ({
   observed: h.observed,
 });
 
+const carrier = (c: Carrier): Laid<Carrier> => ({
+  kind: c.kind,
+  values: c.values,
+  leg: c.leg,
+  isClient: c.isClient,
+});
+
 const clientIp = (c: ClientIp): Layout<ClientIp> => ({
   verdict: c.verdict,
   lostAtHop: c.lostAtHop,
   cause: c.cause,
-  carriers: c.carriers,
+  carriers: c.carriers.map(carrier),
   text: c.text,
   remedies: c.remedies.map((remedy) => ({ text: remedy.text, breaks: remedy.breaks })),
+});
+
+const http = (h: Http): Laid<Http> => ({
+  method: h.method,
+  host: h.host,
+  path: h.path,
+  status: h.status,
+  requestId: h.requestId,
+  tls: h.tls,
+  sni: h.sni,
+  firstByteMs: h.firstByteMs,
+});
+
+const dns = (d: Dns): Layout<Dns> => ({
+  name: d.name,
+  type: d.type,
+  rcode: d.rcode,
+  answers: d.answers,
+  resolver: d.resolver && endpoint(d.resolver),
+  server: d.server && endpoint(d.server),
+  id: d.id,
+  tried: d.tried?.map(({ name, type, rcode }) => ({ name, type, rcode })),
+  durationMs: d.durationMs,
+});
+
+const leg = (l: Leg): Layout<Leg> => ({
+  client: endpoint(l.client),
+  dialled: endpoint(l.dialled),
+  server: l.server && endpoint(l.server),
+  sourceSeenByServer: l.sourceSeenByServer && endpoint(l.sourceSeenByServer),
+  http: l.http && http(l.http),
+  atMs: l.atMs,
+  joinedBy: l.joinedBy && { evidence: l.joinedBy.evidence, text: l.joinedBy.text },
 });
 
 const failure = (f: Failure): Laid<Failure> => ({
@@ -80,6 +132,9 @@ const requestOf = (r: Request): Layout<Request> => ({
   hops: r.hops.map(hop),
   replyHops: r.replyHops.map(hop),
   clientIp: clientIp(r.clientIp),
+  http: r.http && http(r.http),
+  dns: r.dns && dns(r.dns),
+  legs: r.legs?.map(leg),
   failure: r.failure && failure(r.failure),
   retransmits: r.retransmits,
   inferred: r.inferred,

@@ -66,9 +66,69 @@ const clientIp = z.object({
       'load-balancer',
     ])
     .exactOptional(),
-  carriers: z.tuple([]),
+  carriers: z
+    .array(
+      z.object({
+        kind: z.enum(['x-forwarded-for', 'x-real-ip', 'forwarded', 'proxy-protocol']),
+        values: z.array(z.string()),
+        leg: z.int().describe('The leg on which it was sent.'),
+        isClient: z.boolean().describe('Whether it names the client that layer 4 shows.'),
+      }),
+    )
+    .describe("What the legs' heads say of who asked."),
   text: z.string(),
   remedies: z.array(z.object({ text: z.string(), breaks: z.string() })),
+});
+
+const http = z
+  .object({
+    method: z.string(),
+    host: z.string().exactOptional(),
+    path: z.string(),
+    status: z.int().exactOptional(),
+    requestId: z.string().exactOptional(),
+    tls: z.boolean().describe("The client's own connection was TLS; this was read behind its end."),
+    sni: z.string().exactOptional().describe('The name asked for in the TLS ClientHello.'),
+    firstByteMs: z.number().exactOptional().describe("From the request's first byte to the response's."),
+  })
+  .meta({ id: 'Http' });
+
+const dns = z.object({
+  name: z.string(),
+  type: z.string(),
+  rcode: z.string().exactOptional(),
+  answers: z.array(z.string()),
+  resolver: endpoint.exactOptional().describe('The address asked.'),
+  server: endpoint.exactOptional().describe('Who answered.'),
+  id: z.string().exactOptional().describe('The id of the look-up, which is a request of its own.'),
+  tried: z
+    .array(z.object({ name: z.string(), type: z.string(), rcode: z.string().exactOptional() }))
+    .exactOptional()
+    .describe('Names tried before, by the search list.'),
+  durationMs: z.number().exactOptional(),
+});
+
+const leg = z.object({
+  client: endpoint,
+  dialled: endpoint,
+  server: endpoint.exactOptional(),
+  sourceSeenByServer: endpoint.exactOptional(),
+  http: http.exactOptional(),
+  atMs: z.number().exactOptional(),
+  joinedBy: z
+    .object({
+      evidence: z.enum([
+        'request-id',
+        'trace-id',
+        'forwarded-header',
+        'proxy-header',
+        'process',
+        'pod-and-time',
+      ]),
+      text: z.string(),
+    })
+    .exactOptional()
+    .describe('What ties it to the leg before; absent for the first.'),
 });
 
 const failure = z.object({
@@ -81,6 +141,9 @@ const failure = z.object({
     'no-local-endpoint',
     'unanswered',
     'reset',
+    'dns-nxdomain',
+    'dns-unanswered',
+    'proxy-protocol-mismatch',
   ]),
   atHop: z.int().exactOptional().describe('Index into hops.'),
   reason: z.string().describe('What the kernel or the packet said.'),
@@ -105,6 +168,9 @@ export const requestSchema = z
     hops: z.array(hop).describe("In order, the first packet's way."),
     replyHops: z.array(hop),
     clientIp,
+    http: http.exactOptional(),
+    dns: dns.exactOptional().describe('The look-up that gave the dialled address, or that this is.'),
+    legs: z.array(leg).exactOptional().describe('Where there are several: one a connection, in order.'),
     failure: failure.exactOptional(),
     retransmits: z.int(),
     inferred: z.array(z.string()).describe('What is not observed but concluded, and from what.'),

@@ -132,6 +132,9 @@ export class Engine {
         if (event.level === 'nat') for (const connection of this.table.all()) connection.unwatched = true;
         return undefined;
       case 'tick':
+      case 'head':
+      case 'capture':
+      case 'heads-missed':
         return undefined;
     }
   }

@@ -76,12 +76,23 @@ export type LossCause =
   | 'proxy'
   | 'load-balancer';
 
+export interface Carrier {
+  kind: 'x-forwarded-for' | 'x-real-ip' | 'forwarded' | 'proxy-protocol';
+  /** As the head names them, first to last. */
+  values: string[];
+  /** The leg on which it was sent. */
+  leg: number;
+  /** Whether what a server is expected to take from it is the client that layer 4 shows. */
+  isClient: boolean;
+}
+
 export interface ClientIp {
   verdict: Verdict;
   /** Index into hops. */
   lostAtHop?: number;
   cause?: LossCause;
-  carriers: [];
+  /** What the legs' heads say of who asked, in the order of the legs. */
+  carriers: Carrier[];
   text: string;
   remedies: { text: string; breaks: string }[];
 }
@@ -94,7 +105,10 @@ export type FailureKind =
   | 'dropped-by-kernel'
   | 'no-local-endpoint'
   | 'unanswered'
-  | 'reset';
+  | 'reset'
+  | 'dns-nxdomain'
+  | 'dns-unanswered'
+  | 'proxy-protocol-mismatch';
 
 export interface Failure {
   kind: FailureKind;
@@ -103,6 +117,52 @@ export interface Failure {
   /** What the kernel or the packet said: a drop reason, an ICMP code, an errno. */
   reason: string;
   text: string;
+}
+
+export interface Http {
+  method: string;
+  host?: string;
+  /** Without its query, unless queries are kept. */
+  path: string;
+  status?: number;
+  requestId?: string;
+  /** The client's own connection was TLS: what is told here was read behind the proxy that ended it. */
+  tls: boolean;
+  /** The name asked for in the TLS ClientHello. */
+  sni?: string;
+  /** From the request's first byte to the response's, where both were seen on the first leg. */
+  firstByteMs?: number;
+}
+
+export interface Dns {
+  name: string;
+  type: string;
+  rcode?: string;
+  answers: string[];
+  /** Who answered, as the one who asked sees it, and the pod behind it. */
+  resolver?: Endpoint;
+  server?: Endpoint;
+  /** The look-up before the dial is a request of its own; its id. */
+  id?: string;
+  /** Names tried before, by the search list, and what came of them. */
+  tried?: { name: string; type: string; rcode?: string }[];
+  durationMs?: number;
+}
+
+export type JointEvidence =
+  'request-id' | 'trace-id' | 'forwarded-header' | 'proxy-header' | 'process' | 'pod-and-time';
+
+/** One connection of a request, and why it is thought to be of it. */
+export interface Leg {
+  client: Endpoint;
+  dialled: Endpoint;
+  server?: Endpoint;
+  sourceSeenByServer?: Endpoint;
+  http?: Http;
+  /** Milliseconds since the request's first packet. */
+  atMs?: number;
+  /** What ties it to the leg before; absent for the first. */
+  joinedBy?: { evidence: JointEvidence; text: string };
 }
 
 export interface Request {
@@ -120,6 +180,10 @@ export interface Request {
   hops: Hop[];
   replyHops: Hop[];
   clientIp: ClientIp;
+  http?: Http;
+  dns?: Dns;
+  /** Where there are several; hops say their leg by its index. */
+  legs?: Leg[];
   failure?: Failure;
   /** TCP segments and first packets seen again. */
   retransmits: number;

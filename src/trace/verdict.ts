@@ -21,7 +21,7 @@ const CAUSES: Readonly<Record<LossCause, string>> = {
 
 /** @param lost events lost while the connection lived: a verdict that may need one of them is unknown */
 export function verdictOf(connection: Connection, way: Way, lost: number): ClientIp {
-  const base = { carriers: [] as [], remedies: [] };
+  const base = { carriers: [], remedies: [] };
   const unknown = (text: string): ClientIp => ({ verdict: 'unknown', ...base, text });
   const client = connection.client.src;
   const seen = way.server?.tuple.src;

@@ -40,11 +40,14 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
       case 'entry':
       case 'netns-gone':
       case 'rules':
+      case 'head':
         return { ...event, at, netns: netns(event.netns) };
       case 'lost':
       case 'tick':
       case 'detail':
       case 'probes':
+      case 'capture':
+      case 'heads-missed':
         return { ...event, at };
     }
   };

@@ -37,6 +37,7 @@ export function flowsOfEvent(event: Event): string[] {
       return [event.about, event.conntrack?.original, event.conntrack?.reply].filter(isTuple).map(flowOf);
     case 'socket':
     case 'retransmit':
+    case 'head':
       return [flowOf(event.tuple)];
     case 'entry':
       return [flowOf(event.original), flowOf(event.reply)];
@@ -47,6 +48,8 @@ export function flowsOfEvent(event: Event): string[] {
     case 'netns':
     case 'netns-gone':
     case 'rules':
+    case 'capture':
+    case 'heads-missed':
       return [];
   }
 }
