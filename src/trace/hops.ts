@@ -12,6 +12,8 @@ import type { Knowledge, RefusalRule, Rewrite, RewriteRule } from './knowledge.t
 import { isDrop, refusal } from './lifecycle.ts';
 import type { Ends, Hook, Hop, HopKind } from './request.ts';
 import { rewritesOf, shows, undoneBy } from './rewrites.ts';
+import { serverOf } from './server.ts';
+import type { Served } from './server.ts';
 import { coming, forwardWay, replyWay } from './way.ts';
 import type { Stage } from './way.ts';
 
@@ -24,8 +26,7 @@ export interface Way {
   failed: { hop: number; mishap: Mishap | undefined; rule: RefusalRule } | undefined;
   /** The first packet as the server's namespace took it, if it is known. */
   arrived: Tuple | undefined;
-  /** Where it was delivered. */
-  server: { netns: NetnsId; tuple: Tuple; observed: boolean } | undefined;
+  server: Served | undefined;
 }
 
 export function wayOf(connection: Connection, knowledge: Knowledge): Way {
@@ -52,7 +53,7 @@ class WayBuilder {
   build(): Way {
     const { connection, knowledge, way } = this;
     const stages = forwardWay(connection, knowledge);
-    const server = this.serverOf(stages);
+    const server = serverOf(connection, stages, knowledge);
     let previous: Stage | undefined;
     for (const stage of stages) {
       this.checkGap(previous, stage);
@@ -110,34 +111,7 @@ class WayBuilder {
     return peer?.netns === netns ? peer.device : undefined;
   }
 
-  /** Who took the packet: where the answer was sent from, or the process that read it. */
-  private serverOf(stages: readonly Stage[]): Way['server'] {
-    const { delivery, reply, answered, ending } = this.connection;
-    // A reset may come from anybody on the way.
-    const origin = reply.find((c) => c.devices.in === 0 && c.at !== ending.reset?.at);
-    if (origin !== undefined && answered) {
-      const entry = origin.entry;
-      const tuple =
-        entry !== undefined && !isForwarder(stages, entry) ? afterNat(entry) : invert(origin.tuple);
-      return { netns: origin.devices.netns, tuple, observed: true };
-    }
-    if (delivery !== undefined) return { netns: delivery.netns, tuple: delivery.tuple, observed: true };
-    return answered ? this.inferredServer(stages) : undefined;
-  }
-
-  /** The last device's other end, where the address is the namespace's own and there was an answer. */
-  private inferredServer(stages: readonly Stage[]): Way['server'] {
-    const last = stages.at(-1);
-    if (last === undefined) return undefined;
-    const tuple = last.entry === undefined ? last.crossings.at(-1)?.tuple : afterNat(last.entry);
-    const crossing = last.crossings.at(-1);
-    const peer = crossing && this.knowledge.peer(crossing.devices.netns, crossing.devices.out);
-    if (tuple === undefined || peer === undefined) return undefined;
-    if (!this.knowledge.isLocal(peer.netns, tuple.dst)) return undefined;
-    return { netns: peer.netns, tuple, observed: false };
-  }
-
-  private deliver(server: NonNullable<Way['server']>, previous: Stage | undefined): void {
+  private deliver(server: Served, previous: Stage | undefined): void {
     const { connection, knowledge, way } = this;
     way.server = server;
     way.arrived = server.tuple;
@@ -291,11 +265,6 @@ function setDevice(hop: Hop, inDevice: string | undefined, outDevice: string | u
 
 /** Microseconds are what the clock of the probes is good for. */
 export const milliseconds = (ns: number): number => Math.round(ns / 1_000) / 1_000;
-
-/** The entry belongs to a namespace that also passed the packet on: the answer did not begin there. */
-function isForwarder(stages: readonly Stage[], entry: Entry): boolean {
-  return stages.some((stage) => stage.entry === entry && stage.crossings.some((c) => c.devices.in !== 0));
-}
 
 function ends(tuple: Tuple): Ends {
   return { src: sourceOf(tuple), dst: destinationOf(tuple) };
