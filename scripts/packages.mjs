@@ -1,4 +1,17 @@
-/** Debian's packages that nathop needs to trace, that the lab needs besides, and to compile node-pty for the tests. */
-export const runtime = ['bpftrace', 'iproute2', 'iptables', 'nftables', 'conntrack', 'util-linux'];
+/**
+ * Debian's packages that nathop needs to trace, that the lab needs besides, and to compile what npm brings as
+ * source: cap, which also opens libpcap by the name that only its development package has, and node-pty for the
+ * tests.
+ */
+export const runtime = [
+  'bpftrace',
+  'iproute2',
+  'iptables',
+  'nftables',
+  'conntrack',
+  'util-linux',
+  'libpcap0.8',
+  'tcpdump',
+];
 export const lab = ['python3', 'nfacct'];
-export const build = ['g++', 'make'];
+export const build = ['g++', 'make', 'libpcap-dev'];

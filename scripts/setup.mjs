@@ -14,7 +14,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 const forTests = process.argv.includes('test');
 
-installDebianPackages([...runtime, ...lab, ...(forTests ? buildPackages : [])]);
+installDebianPackages([...runtime, ...lab, ...buildPackages]);
 installNpmPackages();
 buildIfStale();
 
@@ -38,13 +38,20 @@ function installNpmPackages() {
   const fresh = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync('package-lock.json').mtimeMs;
   if (!fresh) {
     say('installing npm packages');
-    // Only the tests need one that is compiled.
+    // What has to be compiled is compiled below, where it may fail.
     run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts']);
   }
-  if (forTests && !existsSync('node_modules/node-pty/build/Release/pty.node')) {
-    say('compiling node-pty');
-    run('npm', ['rebuild', 'node-pty'], { mayFail: true });
-  }
+  // Without cap message heads are captured by tcpdump.
+  compile('cap', 'build/Release/cap.node');
+  if (forTests) compile('node-pty', 'build/Release/pty.node');
+}
+
+/** @param {string} name of an npm package @param {string} product what compiling it makes */
+function compile(name, product) {
+  const folder = join('node_modules', name);
+  if (!existsSync(folder) || existsSync(join(folder, product))) return;
+  say(`compiling ${name}`);
+  run('npm', ['rebuild', name], { mayFail: true });
 }
 
 function buildIfStale() {
