@@ -6,22 +6,30 @@
 import type { Tuple } from './tuple.ts';
 import type { NetnsId } from './event.ts';
 
-/** What a header says of who asked, as it stands there: one a header line, in their order. */
+/** What a header says of who asked, as it stands there; several lines of one header are one list (RFC 9110, 5.3). */
 export interface CarriedAddress {
   readonly kind: 'x-forwarded-for' | 'x-real-ip' | 'forwarded';
-  /** The addresses named, first to last; `Forwarded` (RFC 7239): its for= values. Not checked: hostile hands wrote them. */
+  /**
+   * The addresses named, first to last; `Forwarded` (RFC 7239): its for= values. Not checked: hostile hands wrote
+   * them. Of more than 64 the last ones are kept, behind a `…`: those nearest the server stand there.
+   */
   readonly values: readonly string[];
 }
 
 export interface HttpRequestHead {
   readonly what: 'http-request';
-  readonly version: '1.0' | '1.1';
+  /** Absent where the request line was cut before it. */
+  readonly version?: '1.0' | '1.1';
   readonly method: string;
-  /** The target without its query, unless queries are kept. Absolute targets keep their scheme and host. */
+  /**
+   * The target without its query, unless queries are kept, and without userinfo. Absolute targets keep their scheme
+   * and host. Ends in `…` where it was cut.
+   */
   readonly path: string;
+  /** The Host header, or the authority of an absolute target, which outweighs it (RFC 9112, 3.2.2). */
   readonly host?: string;
   readonly carried: readonly CarriedAddress[];
-  /** X-Request-Id, or the like that proxies pass on. */
+  /** X-Request-Id; without one X-Correlation-Id, or the root of X-Amzn-Trace-Id. */
   readonly requestId?: string;
   /** The trace id of `traceparent` (W3C Trace Context), 32 hex digits. */
   readonly traceId?: string;
@@ -53,8 +61,12 @@ export interface ProxyHead {
   readonly destination?: { readonly ip: string; readonly port: number };
   /** PP2_TYPE_AUTHORITY: the name asked for. */
   readonly authority?: string;
+  /** PP2_TYPE_UNIQUE_ID, in hex. */
+  readonly uniqueId?: string;
   /** What is wrong with it (a bad CRC32C, a length that does not fit), in words. */
   readonly fault?: string;
+  /** Its end was captured too. */
+  readonly complete: boolean;
 }
 
 export interface TlsHelloHead {
@@ -80,6 +92,10 @@ export interface DnsHead {
   readonly rcode?: string;
   /** Addresses and names answered, in their order, at most 32. */
   readonly answers: readonly string[];
+  /** TC: the answer did not fit, and is asked for again over TCP. */
+  readonly truncated?: true;
+  /** All answers, or the first 32 of them, were captured. */
+  readonly complete: boolean;
 }
 
 export type Message = HttpRequestHead | HttpResponseHead | ProxyHead | TlsHelloHead | Http2Head | DnsHead;

@@ -185,7 +185,7 @@ const peer = z.object({ ip, port: u16 });
 const message = z.discriminatedUnion('what', [
   z.object({
     what: z.literal('http-request'),
-    version,
+    version: version.exactOptional(),
     method: short,
     path: name,
     host: short.exactOptional(),
@@ -210,7 +210,9 @@ const message = z.discriminatedUnion('what', [
     source: peer.exactOptional(),
     destination: peer.exactOptional(),
     authority: short.exactOptional(),
+    uniqueId: short.exactOptional(),
     fault: short.exactOptional(),
+    complete: z.boolean(),
   }),
   z.object({
     what: z.literal('tls-hello'),
@@ -227,6 +229,8 @@ const message = z.discriminatedUnion('what', [
     type: short,
     rcode: short.exactOptional(),
     answers: z.array(short).max(32),
+    truncated: z.literal(true).exactOptional(),
+    complete: z.boolean(),
   }),
 ]);
 
