@@ -1,14 +1,15 @@
 /** The rooms of the house and which may open into which; ARCHITECTURE.md says why. */
-const ROOMS = ['cli', 'view', 'outputs', 'sources', 'cluster', 'trace', 'events'];
+const ROOMS = ['cli', 'view', 'outputs', 'sources', 'cluster', 'trace', 'terminal', 'events'];
 
 /** Room → the rooms it may import. What the engine asks of names are types that `cluster` answers. */
 const MAY = {
-  cli: ['view', 'outputs', 'sources', 'cluster', 'trace', 'events'],
-  view: ['trace', 'events'],
-  outputs: ['trace', 'events'],
+  cli: ['view', 'outputs', 'sources', 'cluster', 'trace', 'terminal', 'events'],
+  view: ['trace', 'terminal', 'events'],
+  outputs: ['trace', 'terminal', 'events'],
   sources: ['cluster', 'events'],
   cluster: ['events'],
   trace: ['events'],
+  terminal: ['events'],
   events: [],
 };
 

@@ -4,7 +4,7 @@ import { formatEndpoint } from '../events/tuple.ts';
 import { glyph } from './glyphs.ts';
 import { wayBack, wayThere } from './ladder.ts';
 import { fit, span, type Line, type Span, type Tone } from './paint.ts';
-import { wrap } from './text.ts';
+import { wrap } from '../terminal/text.ts';
 import {
   causeWords,
   clock,

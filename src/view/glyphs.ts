@@ -2,6 +2,8 @@
  * Signs beside words: each stands next to the word it means, so that none is needed to understand. All are
  * one cell wide, and so is what stands for them on terminals that have only ASCII.
  */
+import { widthOf } from '../terminal/text.ts';
+
 export const glyph = {
   arrow: '→',
   then: '›',
@@ -53,7 +55,10 @@ const ASCII: Readonly<Record<string, string>> = {
   '‖': '|',
 };
 
-export const asciiFor = (character: string): string | undefined => ASCII[character];
+/** For terminals without UTF-8: as many cells as before. */
+export function toAscii(text: string): string {
+  return text.replace(/[^\x20-\x7e]/gu, (character) => ASCII[character] ?? '?'.repeat(widthOf(character)));
+}
 
 /** The Linux console is UTF-8, but its fonts lack most signs. */
 export function needsAscii(env: NodeJS.ProcessEnv): boolean {

@@ -4,7 +4,7 @@ import { glyph } from './glyphs.ts';
 import { bindings } from './keys.ts';
 import { fit, span, type Line, type Tone } from './paint.ts';
 import type { ViewSource, ViewStatus } from './source.ts';
-import { wrap } from './text.ts';
+import { wrap } from '../terminal/text.ts';
 
 export function help(source: ViewSource, status: ViewStatus, width: number): Line[] {
   const lines: Line[] = [

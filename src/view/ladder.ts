@@ -2,7 +2,7 @@
 import type { Ends, Hop, Request } from '../trace/request.ts';
 import { glyph } from './glyphs.ts';
 import { span, type Line, type Span, type Tone } from './paint.ts';
-import { wrap } from './text.ts';
+import { wrap } from '../terminal/text.ts';
 import { placeOf } from './words.ts';
 
 export function wayThere(request: Request, width: number): Line[] {

@@ -5,7 +5,7 @@ import type { Snapshot } from './list.ts';
 import { padTo, span, type Line } from './paint.ts';
 import { row, rowHeader, rowHeight } from './rows.ts';
 import type { ViewSource, ViewStatus } from './source.ts';
-import { wrap } from './text.ts';
+import { wrap } from '../terminal/text.ts';
 import { requests } from './words.ts';
 
 /** How many requests a pane shows. */

@@ -1,6 +1,7 @@
 /** A line on the screen as text with meaning; colour is put on at the very end, or not at all. */
 import { createColors } from 'picocolors';
-import { cut, pad, printable, toAscii, widthOf } from './text.ts';
+import { cut, pad, printable, widthOf } from '../terminal/text.ts';
+import { toAscii } from './glyphs.ts';
 
 export type Tone =
   'plain' | 'strong' | 'faint' | 'good' | 'warn' | 'bad' | 'name' | 'change' | 'key' | 'head' | 'bar';

@@ -1,6 +1,6 @@
 /** A line being typed at the foot of the screen. */
 import { span, type Line } from './paint.ts';
-import { codePoints, cut, widthOf } from './text.ts';
+import { codePoints, cut, widthOf } from '../terminal/text.ts';
 
 export interface Prompt {
   readonly text: string;

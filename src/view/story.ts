@@ -2,7 +2,7 @@
 import type { Request } from '../trace/request.ts';
 import { glyph } from './glyphs.ts';
 import { cell, fit, justify, lineWidth, span, type Line, type Span } from './paint.ts';
-import { cut, widthOf } from './text.ts';
+import { cut, widthOf } from '../terminal/text.ts';
 import {
   clock,
   dialledWords,

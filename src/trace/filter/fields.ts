@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { UsageError } from '../../events/errors.ts';
 import { nearest } from '../../events/suggest.ts';
 import type { HopKind, Request } from '../request.ts';
-import { hopsOf, nodesOf, podsOf, servicesOf, wayOf } from './way.ts';
+import { exchangesOf, hopsOf, nodesOf, podsOf, servicesOf, wayOf } from './way.ts';
 
 export type Test = (request: Request) => boolean;
 
@@ -44,7 +44,7 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'ip',
     value: '<address|cidr>',
-    help: 'an address anywhere on the way, before or after any rewrite',
+    help: 'an address anywhere on the way, before or after any rewrite, or in a header that names the client',
     test: (value) => {
       const inside = addressTest('ip', value);
       return (request) => {
@@ -56,7 +56,7 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'from-ip',
     value: '<address|cidr>',
-    help: 'an address the client has or is given on the way',
+    help: 'an address the client has, is given on the way, or is named by in a header',
     test: (value) => {
       const inside = addressTest('from-ip', value);
       return (request) => some(wayOf(request).sources, inside);
@@ -142,6 +142,68 @@ export const FIELDS: readonly Field[] = [
     help: 'how it stands or ended',
     choices: STATES,
     test: (value) => (request) => request.state === value,
+  },
+  {
+    name: 'http-method',
+    value: '<name>',
+    help: 'of an HTTP request, on any leg: GET, POST, …',
+    test: (value) => {
+      // RFC 9110, 5.6.2: a token.
+      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(value)) {
+        throw new UsageError(`http-method: "${value}" is not a method`, 'give it as GET or POST');
+      }
+      const method = value.toUpperCase();
+      return (request) => exchangesOf(request).some((http) => http.method.toUpperCase() === method);
+    },
+  },
+  {
+    name: 'http-host',
+    value: '<name>',
+    help: 'the host asked for, on any leg, by Host or by TLS SNI; with or without its port',
+    test: (value) => {
+      if (!/^[\w.:[\]-]+$/.test(value)) {
+        throw new UsageError(
+          `http-host: "${value}" is not a host`,
+          'give it as example.com or example.com:8080',
+        );
+      }
+      const host = value.toLowerCase();
+      const named = (name: string | undefined): boolean =>
+        name !== undefined && [name.toLowerCase(), name.toLowerCase().replace(/:\d*$/, '')].includes(host);
+      return (request) => exchangesOf(request).some((http) => named(http.host) || named(http.sni));
+    },
+  },
+  {
+    name: 'http-path',
+    value: '<path>',
+    help: 'the path asked for, on any leg; a * at its end stands for any rest: /a/* (not /a itself)',
+    test: (value) => {
+      const stem = value.replace(/\*$/, '');
+      if (stem.includes('*') || !/^($|\/|https?:\/\/)/.test(stem)) {
+        throw new UsageError(
+          `http-path: "${value}" is not a path`,
+          'give it as /a/pings, or as /a/* for all that begin with /a/',
+        );
+      }
+      const open = stem !== value;
+      return (request) =>
+        exchangesOf(request).some(({ path }) => (open ? path.startsWith(stem) : path === value));
+    },
+  },
+  {
+    name: 'http-status',
+    value: '<status>',
+    help: 'what was answered, on any leg: 404, or 5xx for a whole class',
+    test: (value) => {
+      const [, hundred, rest] = /^([1-5])(\d\d|xx)$/i.exec(value) ?? [];
+      if (hundred === undefined || rest === undefined) {
+        throw new UsageError(`http-status: "${value}" is not a status`, 'give it as 200, 404 or 5xx');
+      }
+      const low = Number(hundred) * 100 + (rest.toLowerCase() === 'xx' ? 0 : Number(rest));
+      const high = rest.toLowerCase() === 'xx' ? low + 99 : low;
+      return (request) =>
+        exchangesOf(request).some(({ status }) => status !== undefined && low <= status && status <= high);
+    },
   },
 ];
 

@@ -3,10 +3,11 @@
  * of the command line and the text typed into the live view both end here.
  */
 import { UsageError } from '../../events/errors.ts';
+import { exchangeWords, lookupWords } from '../exchange.ts';
 import type { Request } from '../request.ts';
 import { FIELDS, fieldNamed, parseRange, testOf } from './fields.ts';
 import type { Field, Test } from './fields.ts';
-import { endpointsOf, hopsOf, wayOf } from './way.ts';
+import { endpointsOf, exchangesOf, hopsOf, wayOf } from './way.ts';
 
 export interface Filter {
   /** As it can be typed again; '' when everything is wanted. */
@@ -108,6 +109,9 @@ function textOf(request: Request): string {
     parts.push(before?.src, before?.dst, after?.src, after?.dst);
     parts.push(rule?.chain, rule?.service, rule?.comment, process?.comm, ...(rule?.via ?? []));
   }
+  for (const http of exchangesOf(request)) parts.push(exchangeWords(http), http.requestId, http.sni);
+  if (request.dns !== undefined) parts.push(lookupWords(request.dns));
+  for (const { kind, values } of request.clientIp.carriers) parts.push(kind, ...values);
   return parts
     .filter((part) => part !== undefined)
     .join('\n')

@@ -9,7 +9,7 @@ import type { Ends, Request } from '../request.ts';
 import { hopsOf, splitEndpoint } from './way.ts';
 
 export function flowsOfRequest(request: Request): Set<string> {
-  const { protocol, client, dialled, server, sourceSeenByServer: seen } = request;
+  const { protocol } = request;
   const flows = new Set<string>();
   const add = (src: Place, dst: Place): void => {
     const ports = { sport: src.port ?? 0, dport: dst.port ?? 0 };
@@ -18,8 +18,12 @@ export function flowsOfRequest(request: Request): Set<string> {
   const addEnds = (ends: Ends | undefined): void => {
     if (ends !== undefined) add(splitEndpoint(ends.src), splitEndpoint(ends.dst));
   };
-  add(client, dialled);
-  if (server !== undefined) add(seen ?? client, server);
+  for (const { client, dialled, server, sourceSeenByServer: seen } of [request, ...(request.legs ?? [])]) {
+    add(client, dialled);
+    // Of a request of several legs, the last server did not see the first client.
+    if (server !== undefined && (seen !== undefined || request.legs === undefined))
+      add(seen ?? client, server);
+  }
   for (const hop of hopsOf(request)) {
     addEnds(hop.before);
     addEnds(hop.after);

@@ -1,10 +1,10 @@
 /**
  * Every address, port and name on a request's way, before and after each rewrite: what filters look at.
  */
-import type { Endpoint, Hop, Request } from '../request.ts';
+import type { Endpoint, Hop, Http, Request } from '../request.ts';
 
 export interface Way {
-  /** Addresses the client had, from its own to the one the server saw. */
+  /** Addresses the client had, from its own to the one the last server saw, and those that a head names as its. */
   readonly sources: ReadonlySet<string>;
   /** Addresses asked, from the one dialled to the server's. */
   readonly destinations: ReadonlySet<string>;
@@ -20,10 +20,15 @@ export function wayOf(request: Request): Way {
     ips.add(end.ip);
     if (end.port !== undefined) ports.add(end.port);
   };
-  take(sources, request.client);
-  take(sources, request.sourceSeenByServer);
-  take(destinations, request.dialled);
-  take(destinations, request.server);
+  for (const { client, dialled, server, sourceSeenByServer } of [request, ...(request.legs ?? [])]) {
+    take(sources, client);
+    take(sources, sourceSeenByServer);
+    take(destinations, dialled);
+    take(destinations, server);
+  }
+  for (const { values } of request.clientIp.carriers) {
+    for (const value of values) sources.add(splitEndpoint(value).ip);
+  }
   const takeHop = (hop: Hop, from: Set<string>, to: Set<string>): void => {
     for (const ends of [hop.before, hop.after]) {
       if (ends === undefined) continue;
@@ -48,9 +53,19 @@ export function splitEndpoint(text: string): { ip: string; port?: number } {
 }
 
 export function endpointsOf(request: Request): Endpoint[] {
-  return [request.client, request.dialled, request.server, request.sourceSeenByServer].filter(
-    (endpoint) => endpoint !== undefined,
-  );
+  return [request, ...(request.legs ?? [])]
+    .flatMap(({ client, dialled, server, sourceSeenByServer }) => [
+      client,
+      dialled,
+      server,
+      sourceSeenByServer,
+    ])
+    .filter((endpoint) => endpoint !== undefined);
+}
+
+/** The exchange on each leg: a proxy may have rewritten path and host. */
+export function exchangesOf(request: Request): Http[] {
+  return [request, ...(request.legs ?? [])].map(({ http }) => http).filter((http) => http !== undefined);
 }
 
 export const hopsOf = (request: Request): Hop[] => [...request.hops, ...request.replyHops];

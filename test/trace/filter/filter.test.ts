@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/events/errors.ts';
 import { filterOf, parseFilter } from '../../../src/trace/filter/filter.ts';
 import type { Request } from '../../../src/trace/request.ts';
+import { badGateway, byName, ingressCarried, ingressStale, noSuchName } from '../../fixtures/exchanges.ts';
 import { request } from '../../support/request.ts';
 
 const refused = request({ state: 'refused', hops: [], server: { ip: '::1', port: 80, kind: 'host' } });
@@ -40,6 +41,35 @@ const cases: [string, Request, boolean][] = [
   ['verdict=lost', request(), true],
   ['state=refused,dropped', refused, true],
   ['state=refused,dropped', request(), false],
+  // Each leg has an exchange of its own, and a proxy may rewrite it.
+  ['http-method=get', ingressCarried, true],
+  ['http-method=POST', ingressCarried, false],
+  ['http-method=GET', request(), false],
+  ['http-path=/a/pings', ingressCarried, true],
+  ['http-path=/ping', ingressCarried, true],
+  ['http-path=/a', ingressCarried, false],
+  ['http-path=/a/*', ingressCarried, true],
+  ['http-path=/A/*', ingressCarried, false],
+  ['http-path=*', ingressCarried, true],
+  ['http-path=*', request(), false],
+  ['http-host=EXAMPLE.com', ingressCarried, true],
+  ['http-host=example.com:80', ingressCarried, false],
+  ['http-status=200', ingressCarried, true],
+  ['http-status=5xx', ingressCarried, false],
+  ['http-status=5xx,404', badGateway, true],
+  ['http-status=!5xx', badGateway, false],
+  ['verdict=carried,forged-or-stale', ingressStale, true],
+  ['verdict=forged-or-stale', ingressCarried, false],
+  // What a header says of the client, and where the legs between pass.
+  ['ip=172.17.0.1', ingressStale, true],
+  ['from-ip=10.0.1.9', ingressCarried, true],
+  ['to-ip=10.3.241.152', ingressCarried, true],
+  ['service=default/a-service', ingressCarried, true],
+  ['pod=ingress-nginx/controller-5d88c7d8d-k8jxz', ingressCarried, true],
+  ['/a/pings', ingressCarried, true],
+  ['x-forwarded-for', ingressCarried, true],
+  ['a-service.default.svc', byName, true],
+  ['NXDOMAIN', noSuchName, true],
   // Clauses are AND, values OR, ! excludes.
   ['state=closed verdict=lost', request(), true],
   ['state=closed verdict=preserved', request(), false],
@@ -84,6 +114,12 @@ describe('mistakes', () => {
     ['port=70000', /not a port/, /1 to 65535/],
     ['state=dorpped', /no "dorpped"/, /did you mean dropped\?/],
     ['sate=open', /no filter "sate"/, /did you mean state\?/],
+    ['http-method=GET/', /not a method/, /GET or POST/],
+    ['http-path=a/pings', /not a path/, /\/a\/\*/],
+    ['http-path=/a/*/b', /not a path/, /begin with/],
+    ['http-host=http://example.com/', /not a host/, /example\.com:8080/],
+    ['http-status=600', /not a status/, /5xx/],
+    ['http-status=4x', /not a status/, /404/],
     ['state=', /value is missing/, /give <word>/],
     ['--state', /value is missing/, /state=<word>/],
   ])('%s', (text, wrong, mend) => {

@@ -1,40 +1,8 @@
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { cut, pad, printable, toAscii, widthOf, wrap } from '../../src/view/text.ts';
-
-/** What names are made of when somebody means harm. */
-const hostile = fc.array(
-  fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 8 }),
-    fc.constantFrom(
-      '\x1b[2J',
-      '\x1b]0;title\x07',
-      '\u202e',
-      '\u2066',
-      '\u200d',
-      '\ufe0f',
-      '👩‍👩‍👧‍👦',
-      '🇩🇪',
-      '👍🏽',
-      'é',
-      'Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢',
-      '漢字',
-      '한글',
-      'שלום',
-      '\u{11a84}',
-      'กำ',
-      '\u1100\u1161',
-      '\ud83d',
-      '\t',
-      '\n',
-      '\u2028',
-      'default/web',
-    ),
-  ),
-  { maxLength: 12 },
-);
-const text = hostile.map((parts) => parts.join(''));
+import { cut, pad, printable, widthOf, wrap } from '../../src/terminal/text.ts';
+import { hostileText as text } from '../support/hostile-text.ts';
 
 describe('printable text', () => {
   it('holds no character that steers a terminal or has no width', () => {
@@ -101,18 +69,6 @@ describe('wrapping', () => {
         const lines = wrap(shown, width);
         for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width);
         expect(lines.join('').replaceAll(' ', '')).toBe(shown.replaceAll(' ', ''));
-      }),
-    );
-  });
-});
-
-describe('a terminal without UTF-8', () => {
-  it('gets ASCII of the same width', () => {
-    fc.assert(
-      fc.property(text, (raw) => {
-        const shown = printable(raw);
-        expect(toAscii(shown)).toMatch(/^[\x20-\x7e]*$/);
-        expect(toAscii(shown).length).toBe(widthOf(shown));
       }),
     );
   });

@@ -1,10 +1,9 @@
 /**
- * Text in terminal cells. Everything on the screen passes `printable` (through `span`), so that a name from
- * the network or from a recording can neither steer the terminal nor break the columns.
+ * Text in terminal cells. What is laid out in columns or wrapped passes `printable` (in the view through `span`), so
+ * that a name from the network or from a recording can neither steer the terminal nor break the lines.
  */
 import stringWidth from 'string-width';
 import { clean } from '../events/clean.ts';
-import { asciiFor } from './glyphs.ts';
 
 const ASCII = /^[\x20-\x7e]*$/;
 /** Longer than any screen line; bounds the work on hostile names. */
@@ -84,14 +83,6 @@ export function wrap(text: string, width: number): string[] {
     line = rest;
   }
   return line === '' && lines.length > 0 ? lines : [...lines, line];
-}
-
-/** For terminals without UTF-8: as many cells as before. */
-export function toAscii(text: string): string {
-  return text.replace(
-    /[^\x20-\x7e]/gu,
-    (character) => asciiFor(character) ?? '?'.repeat(characterWidth(character)),
-  );
 }
 
 function head(text: string, width: number): string {
