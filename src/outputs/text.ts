@@ -1,28 +1,34 @@
 /** A line one can read aloud: who asked for what, what became of it on the way, who served, whom it saw. */
 import type { Colors } from 'picocolors/types.js';
+import { jointsOf, proxyName } from '../trace/legs.ts';
 import type { Request } from '../trace/request.ts';
 import type { Output } from './output.ts';
 import { paintState, paintVerdict } from './paint.ts';
 import {
   address,
   addressAndName,
+  askedOf,
   lossOf,
   rewriteWord,
   shown,
   stateAndFailure,
   timeOf,
   tookOf,
+  verdictOf,
 } from './words.ts';
 
 export function textOutput(colors: Colors): Output {
   return {
     header: () =>
-      colors.dim('TIME         CLIENT → DIALLED → REWRITES → SERVER, SOURCE IT SAW, CLIENT IP, STATE, TOOK'),
+      colors.dim(
+        'TIME         CLIENT → DIALLED → REWRITES → SERVER, ASKED, SOURCE IT SAW, CLIENT IP, STATE, TOOK',
+      ),
     render: (request) => {
       const facts = [
         wayOf(colors, request),
+        askedOf(request),
         sawOf(request),
-        paintVerdict(colors, request, request.clientIp.verdict),
+        paintVerdict(colors, request, verdictOf(request)),
         paintState(colors, request, stateAndFailure(request)),
         tookOf(request),
         request.inferred.length > 0 ? 'partly inferred' : undefined,
@@ -36,14 +42,25 @@ export function textOutput(colors: Colors): Output {
 function wayOf(colors: Colors, request: Request): string {
   // A client's port tells nothing to the reader; the wide output and JSON have it.
   const client = request.client.kind === 'pod' ? request.client.name : undefined;
-  const rewrites = request.hops.map(rewriteWord).filter((word) => word !== undefined);
   const steps = [
     client === undefined ? shown(request.client.ip) : `${shown(request.client.ip)} (${shown(client)})`,
     colors.bold(addressAndName(request.dialled)) + (request.protocol === 'tcp' ? '' : ` ${request.protocol}`),
-    ...(rewrites.length === 0 ? [] : [colors.cyan(rewrites.join(' '))]),
+    ...rewritesOn(colors, request, 0),
+    ...jointsOf(request).flatMap((joint) => [
+      `proxy ${shown(proxyName(joint))}`,
+      ...rewritesOn(colors, request, joint.leg),
+    ]),
     ...(request.server === undefined || isDialled(request) ? [] : [addressAndName(request.server)]),
   ];
   return steps.join(' → ');
+}
+
+function rewritesOn(colors: Colors, request: Request, leg: number): string[] {
+  const words = request.hops
+    .filter((hop) => hop.leg === leg)
+    .map(rewriteWord)
+    .filter((word) => word !== undefined);
+  return words.length === 0 ? [] : [colors.cyan(words.join(' '))];
 }
 
 const isDialled = (request: Request): boolean =>

@@ -1,24 +1,41 @@
 /** Everything known of a request on one line, hop by hop: nodes, hooks, rewrites, rules. */
 import type { Colors } from 'picocolors/types.js';
-import type { Endpoint, Ends, Hop, Request, Rule } from '../trace/request.ts';
+import { exchangeWords, lookupBefore, lookupOf, lookupWords } from '../trace/exchange.ts';
+import { jointsOf, legsOf, proxyName } from '../trace/legs.ts';
+import type { Joint } from '../trace/legs.ts';
+import type { Carrier, Endpoint, Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';
 import type { Output } from './output.ts';
 import { paintState, paintVerdict } from './paint.ts';
-import { addressAndName, lossOf, rewriteWord, shown, stateAndFailure, timeOf, tookOf } from './words.ts';
+import {
+  addressAndName,
+  askedOf,
+  lossOf,
+  rewriteWord,
+  shown,
+  stateAndFailure,
+  timeOf,
+  tookOf,
+} from './words.ts';
 
 const RULE_LIMIT = 500;
 
 export function wideOutput(colors: Colors): Output {
   return {
     header: () =>
-      colors.dim('TIME         ID PROTOCOL CLIENT → DIALLED | HOPS | REPLY | SERVER | CLIENT IP | STATE'),
+      colors.dim(
+        'TIME         ID PROTOCOL CLIENT → DIALLED | ASKED | HOPS | REPLY | SERVER | CLIENT IP | STATE',
+      ),
     render: (request) =>
       [
         `${colors.dim(timeOf(request))} ${shown(request.id)} ${request.protocol} ` +
           `${endpointWords(request.client)} → ${colors.bold(endpointWords(request.dialled))}`,
-        ...request.hops.map((hop) => hopWords(colors, hop)),
+        askedWords(request),
+        lookupBeforeWords(request),
+        ...wayWords(colors, request),
         ...request.replyHops.map((hop) => `reply ${hopWords(colors, hop)}`),
         serverWords(request),
         paintVerdict(colors, request, verdictWords(request)),
+        ...request.clientIp.carriers.map(carrierWords),
         paintState(colors, request, stateWords(request)),
         request.retransmits > 0 ? `${String(request.retransmits)} sent again` : undefined,
         request.inferred.length > 0
@@ -29,6 +46,59 @@ export function wideOutput(colors: Colors): Output {
         .filter((part) => part !== undefined)
         .join(' | '),
   };
+}
+
+function askedWords(request: Request): string | undefined {
+  const { requestId, tls, sni, firstByteMs } = request.http ?? {};
+  const { tried = [] } = lookupOf(request) ?? {};
+  const facts = [
+    askedOf(request),
+    requestId === undefined ? undefined : `request id ${shown(requestId)}`,
+    tls === true ? `TLS${sni === undefined ? '' : ` for ${shown(sni)}`}` : undefined,
+    firstByteMs === undefined ? undefined : `first byte after ${firstByteMs.toFixed(3)} ms`,
+    tried.length === 0
+      ? undefined
+      : `tried before: ${tried.map((one) => shown(lookupWords({ ...one, answers: [] }))).join('; ')}`,
+  ].filter((fact) => fact !== undefined);
+  return facts.length === 0 ? undefined : facts.join(', ');
+}
+
+function lookupBeforeWords(request: Request): string | undefined {
+  const lookup = lookupBefore(request);
+  return lookup && `looked up ${shown(lookupWords(lookup))}`;
+}
+
+/** The hops, and where a proxy ends one leg and begins the next: who it is, and why they are one request. */
+function wayWords(colors: Colors, request: Request): string[] {
+  const joints = jointsOf(request);
+  const legs = legsOf(request);
+  const hopsOn = (leg: number): string[] =>
+    request.hops
+      .filter((hop) => hop.leg === leg && (hop.kind !== 'proxy' || joints.length === 0))
+      .map((hop) => hopWords(colors, hop));
+  return [
+    ...hopsOn(0),
+    ...joints.flatMap((joint) => {
+      const leg = legs[joint.leg];
+      return [...(leg === undefined ? [] : [jointWords(colors, joint, leg)]), ...hopsOn(joint.leg)];
+    }),
+  ];
+}
+
+function jointWords(colors: Colors, joint: Joint, leg: Leg): string {
+  const { joinedBy } = joint;
+  return [
+    colors.bold(`proxy ${shown(proxyName(joint))}`),
+    `dials ${endpointWords(leg.client)} → ${endpointWords(leg.dialled)}`,
+    leg.http && shown(exchangeWords(leg.http)),
+    joinedBy && `joined by ${joinedBy.evidence}: ${shown(joinedBy.text)}`,
+  ]
+    .filter((part) => part !== undefined)
+    .join(' ');
+}
+
+function carrierWords({ kind, values, leg, isClient }: Carrier): string {
+  return `${kind} ${shown(values.join(', '))} on leg ${String(leg + 1)}, ${isClient ? 'the client' : 'not the client'}`;
 }
 
 function endpointWords(end: Endpoint): string {

@@ -1,6 +1,7 @@
 /** The words that the text outputs share. All that comes from outside passes `shown`. */
 import { clean } from '../events/clean.ts';
 import { formatEndpoint } from '../events/tuple.ts';
+import { carrierWords, exchangeWords, lookupOf, lookupWords } from '../trace/exchange.ts';
 import type { Endpoint, Hop, HopKind, Request } from '../trace/request.ts';
 
 /** A Kubernetes `namespace/name` at its longest; no name of the machine's is longer. */
@@ -25,6 +26,23 @@ export const address = (end: Endpoint): string => shown(formatEndpoint(end.ip, e
 
 export function addressAndName(end: Endpoint): string {
   return end.name === undefined ? address(end) : `${address(end)} (${shown(end.name)})`;
+}
+
+/** More of a path is for JSON. */
+const ASKED_LIMIT = 160;
+
+/** `GET example.com/a/pings 200`, or the look-up that the request is. */
+export function askedOf(request: Request): string | undefined {
+  const lookup = lookupOf(request);
+  const words = request.http ? exchangeWords(request.http) : lookup && lookupWords(lookup);
+  return words && shown(words, ASKED_LIMIT);
+}
+
+/** `carried (x-forwarded-for 198.51.100.7)`. */
+export function verdictOf(request: Request): string {
+  const carrier = carrierWords(request);
+  const { verdict } = request.clientIp;
+  return carrier === undefined ? verdict : `${verdict} (${shown(carrier)})`;
 }
 
 /** Wall time where the reader sits, to the millisecond; `earlier` for a connection older than the trace. */

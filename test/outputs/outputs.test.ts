@@ -5,6 +5,15 @@ import { jsonOutput } from '../../src/outputs/json.ts';
 import { jsonSchema, requestSchema } from '../../src/outputs/schema.ts';
 import { textOutput } from '../../src/outputs/text.ts';
 import { wideOutput } from '../../src/outputs/wide.ts';
+import {
+  byName,
+  ingressCarried,
+  ingressStale,
+  lookupAnswered,
+  noSuchName,
+  proxyProtocol,
+  sidecar,
+} from '../fixtures/exchanges.ts';
 import { request } from '../support/request.ts';
 
 const plain = pc.createColors(false);
@@ -31,6 +40,29 @@ describe('text', () => {
     expect(line).not.toContain('undefined');
   });
 
+  it('says what was asked, by which proxies, and which header carries the client', () => {
+    expect(text(ingressCarried).slice(13)).toBe(
+      '198.51.100.7 → 203.0.113.10:80 (ingress-nginx/ingress) → DNAT → proxy nginx → DNAT → ' +
+        '10.0.2.2:8080 (default/a-service-6f7d9c5b4-tq2lm), GET example.com/a/pings 200, saw 10.0.1.9, ' +
+        'carried (x-forwarded-for 198.51.100.7), closed, 12.4 ms',
+    );
+    expect(text(ingressStale)).toContain('forged-or-stale (x-forwarded-for 172.17.0.1)');
+    expect(text(proxyProtocol)).toContain('→ proxy haproxy → DNAT → proxy nginx → DNAT →');
+    expect(text(sidecar)).toMatch(/→ REDIRECT → proxy envoy → .*POST a-service\/orders 401/);
+  });
+
+  it('says what was looked up, and what came of it', () => {
+    expect(text(lookupAnswered)).toContain(
+      ', A a-service.default.svc.cluster.local NOERROR 10.3.241.152, preserved',
+    );
+    expect(text(noSuchName)).toContain('A product-service-svc NXDOMAIN, preserved, closed (dns-nxdomain)');
+  });
+
+  it('stays readable whatever the path', () => {
+    const http = { method: 'GET', path: `/${'x'.repeat(9_000)}`, tls: false };
+    expect(text(request({ http })).length).toBeLessThan(400);
+  });
+
   it('names the failure beside the state', () => {
     const failure = { kind: 'no-local-endpoint', reason: 'NETFILTER_DROP', text: 'x' } as const;
     expect(text(request({ state: 'dropped', failure }))).toContain('dropped (no-local-endpoint)');
@@ -46,6 +78,25 @@ describe('wide', () => {
     expect(wide()).toContain('node-a ~POSTROUTING MASQUERADE src 198.51.100.7:51234→10.100.0.2:40000');
     expect(wide()).toContain('python3[12]');
   });
+
+  it('has each leg, what ties it to the one before, and each header that names a client', () => {
+    const line = wide(proxyProtocol);
+    expect(line).toContain('GET example.com/a/pings 200, TLS for example.com | ');
+    expect(line).toMatch(
+      /haproxy\[99\] \+0.000 ms \| proxy haproxy dials .* → 10.100.0.2:32080 .* joined by proxy-header: its PROXY header names/,
+    );
+    expect(line).toContain('proxy-protocol 198.51.100.7:51514 on leg 2, the client');
+    expect(line).toContain('x-forwarded-for 198.51.100.7, 203.0.113.5 on leg 3, the client');
+  });
+
+  it('has the look-up before the dial, and the names tried before', () => {
+    expect(wide(byName)).toContain(
+      '| looked up A a-service.default.svc.cluster.local NOERROR 10.3.241.152 |',
+    );
+    expect(wide(noSuchName)).toContain(
+      'tried before: A product-service-svc.default.svc.cluster.local NXDOMAIN;',
+    );
+  });
 });
 
 describe.each([
@@ -60,7 +111,20 @@ describe.each([
         client: { ip: '10.0.0.1', kind: 'pod', name: hostile, node: hostile },
         server: { ip: '10.0.0.2', kind: 'pod', name: hostile },
         hops: request().hops.map((hop) => ({ ...hop, netns: { inum: 1, name: hostile }, node: hostile })),
-        clientIp: { ...request().clientIp, text: hostile },
+        clientIp: {
+          verdict: 'carried',
+          carriers: [{ kind: 'forwarded', values: [hostile, hostile], leg: 1, isClient: true }],
+          text: hostile,
+          remedies: [],
+        },
+        http: { method: hostile, host: hostile, path: hostile, requestId: hostile, tls: true, sni: hostile },
+        dns: { name: hostile, type: hostile, rcode: hostile, answers: [hostile], id: hostile },
+        legs: (proxyProtocol.legs ?? []).map((leg) => ({
+          ...leg,
+          client: { ip: hostile, kind: 'pod' as const, name: hostile },
+          http: { method: hostile, path: `/${hostile}`, tls: false },
+          joinedBy: { evidence: 'process' as const, text: hostile },
+        })),
         inferred: [hostile],
       }),
     );
