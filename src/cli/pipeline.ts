@@ -35,10 +35,12 @@ export class Pipeline {
     }
   }
 
-  /** What was touched since the last call, and whether it is wanted as it is now. */
-  changes(): { request: Request; wanted: boolean }[] {
+  /** What was touched since the last call and is wanted as it is now, and the ids of what is not, or no longer is. */
+  changes(): { wanted: Request[]; unwanted: string[] } {
     const { engine, filter } = this.options;
-    return engine.changes().map((request) => ({ request, wanted: filter.matches(request) }));
+    const { requests, gone } = engine.changes();
+    const others = requests.filter((request) => !filter.matches(request)).map(({ id }) => id);
+    return { wanted: requests.filter(filter.matches), unwanted: [...gone, ...others] };
   }
 
   /** What is unfinished, as far as it is known. */

@@ -60,10 +60,9 @@ export async function watch(options: WatchOptions): Promise<number> {
   });
 
   const feed = (): void => {
-    for (const { request, wanted } of pipeline.changes()) {
-      if (wanted) model.upsert(request);
-      else model.remove(request.id);
-    }
+    const { wanted, unwanted } = pipeline.changes();
+    for (const id of unwanted) model.remove(id);
+    for (const request of wanted) model.upsert(request);
   };
   const rate = new Rate(() => engine.stats.events);
   const viewStatus = (): ViewStatus => {

@@ -62,11 +62,12 @@ const hop = (h: Hop): Layout<Hop> => ({
   observed: h.observed,
 });
 
-const carrier = (c: Carrier): Laid<Carrier> => ({
+const carrier = (c: Carrier): Layout<Carrier> => ({
   kind: c.kind,
   values: c.values,
   leg: c.leg,
   isClient: c.isClient,
+  entries: c.entries?.map(({ value, from, addedBy }) => ({ value, from, addedBy })),
 });
 
 const clientIp = (c: ClientIp): Layout<ClientIp> => ({
@@ -133,6 +134,7 @@ const requestOf = (r: Request): Layout<Request> => ({
   replyHops: r.replyHops.map(hop),
   clientIp: clientIp(r.clientIp),
   http: r.http && http(r.http),
+  tls: r.tls && { sni: r.tls.sni, alpn: r.tls.alpn },
   dns: r.dns && dns(r.dns),
   legs: r.legs?.map(leg),
   failure: r.failure && failure(r.failure),

@@ -73,6 +73,15 @@ const clientIp = z.object({
         values: z.array(z.string()),
         leg: z.int().describe('The leg on which it was sent.'),
         isClient: z.boolean().describe('Whether it names the client that layer 4 shows.'),
+        entries: z
+          .array(
+            z.object({
+              value: z.string(),
+              from: z.enum(['client-itself', 'proxy']).describe('Who put it there.'),
+              addedBy: z.string().exactOptional().describe('Name of the proxy.'),
+            }),
+          )
+          .exactOptional(),
       }),
     )
     .describe("What the legs' heads say of who asked."),
@@ -169,6 +178,10 @@ export const requestSchema = z
     replyHops: z.array(hop),
     clientIp,
     http: http.exactOptional(),
+    tls: z
+      .object({ sni: z.string().exactOptional(), alpn: z.array(z.string()) })
+      .exactOptional()
+      .describe("What the client's TLS ClientHello asked for."),
     dns: dns.exactOptional().describe('The look-up that gave the dialled address, or that this is.'),
     legs: z.array(leg).exactOptional().describe('Where there are several: one a connection, in order.'),
     failure: failure.exactOptional(),

@@ -1,6 +1,6 @@
 /** Everything known of a request on one line, hop by hop: nodes, hooks, rewrites, rules. */
 import type { Colors } from 'picocolors/types.js';
-import { exchangeWords, lookupBefore, lookupOf, lookupWords } from '../trace/exchange.ts';
+import { exchangeWords, lookupBefore, lookupOf, lookupWords } from '../trace/exchange-words.ts';
 import { jointsOf, legsOf, proxyName } from '../trace/legs.ts';
 import type { Joint } from '../trace/legs.ts';
 import type { Carrier, Endpoint, Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';

@@ -1,7 +1,7 @@
 /** The words that the text outputs share. All that comes from outside passes `shown`. */
 import { clean } from '../events/clean.ts';
 import { formatEndpoint } from '../events/tuple.ts';
-import { carrierWords, exchangeWords, lookupOf, lookupWords } from '../trace/exchange.ts';
+import { carrierWords, exchangeWords, lookupOf, lookupWords } from '../trace/exchange-words.ts';
 import type { Endpoint, Hop, HopKind, Request } from '../trace/request.ts';
 
 /** A Kubernetes `namespace/name` at its longest; no name of the machine's is longer. */

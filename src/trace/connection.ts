@@ -4,6 +4,7 @@
 import type { ConntrackView, DropEvent, IcmpErrorEvent, NetnsId, ProcessRef } from '../events/event.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
 import type { Protocol, Tuple } from '../events/tuple.ts';
+import { Dialogue } from './dialogue.ts';
 import type { RuleBook } from './knowledge.ts';
 import type { Endpoint, State } from './request.ts';
 
@@ -118,6 +119,8 @@ export class Connection {
   endedAt = 0;
   /** Under which the table finds it. */
   flowKeys: readonly string[] = NONE;
+  /** What was said on it, where heads of it were seen. */
+  dialogue: Dialogue | undefined;
   /** Names as first known: an address that changes hands later does not rename the past. */
   names: Map<string, Endpoint> | undefined;
 
@@ -194,6 +197,10 @@ export class Connection {
   /** Whether its packets were seen where they are sent; if not, others may have passed them on before. */
   get sourceSeen(): boolean {
     return this.forward.some((crossing) => crossing.devices.in === 0);
+  }
+
+  speak(): Dialogue {
+    return (this.dialogue ??= new Dialogue(this));
   }
 
   doubt(words: string): void {

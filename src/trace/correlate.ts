@@ -11,6 +11,7 @@ import type {
   RetransmitEvent,
   SocketEvent,
 } from '../events/event.ts';
+import type { HeadEvent } from '../events/head.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat, append, beforeNat, Connection } from './connection.ts';
@@ -108,6 +109,22 @@ export class Correlator {
     found.retransmits++;
     found.lastAt = event.at;
     return found;
+  }
+
+  /** A message's head, seen somewhere on its connection's way. */
+  head(event: HeadEvent): Connection | undefined {
+    const { at, netns, tuple, message } = event;
+    const asks = message.what === 'dns' ? !message.response : message.what !== 'http-response';
+    const known = this.closest(event, tuple, false);
+    if (known === undefined && this.table.isGone(tuple)) return undefined;
+    const connection = known ?? this.begin(asks ? tuple : invert(tuple), event, -1, false);
+    connection.lastAt = at;
+    if (!asks) connection.answered = true;
+    // Where it has arrived it was delivered, though nothing else was seen of it there.
+    else if (this.knowledge.isLocal(netns, tuple.dst) && !this.knowledge.isLocal(netns, tuple.src)) {
+      connection.delivery ??= { at, netns, tuple, process: undefined };
+    }
+    return connection;
   }
 
   /** An entry from the table at start: it joins the connection whose other entries it continues. */

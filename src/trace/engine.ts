@@ -2,12 +2,16 @@
  * The engine: events in, requests out. It has no clock and no I/O; what time it is, the events say.
  */
 import type { Event } from '../events/event.ts';
+import { compose, idOf } from './compose.ts';
 import type { Connection } from './connection.ts';
+import { Conversations } from './conversations.ts';
 import { Correlator } from './correlate.ts';
+import type { Exchange } from './exchange.ts';
 import type { NameKeeper } from './knowledge.ts';
 import { isSettled, isSpent, noteEnd, noteSilence, stateOf } from './lifecycle.ts';
 import type { Level } from './lifecycle.ts';
 import { render } from './render.ts';
+import type { Circumstances } from './render.ts';
 import type { Request } from './request.ts';
 import { Table } from './table.ts';
 
@@ -28,12 +32,20 @@ export interface EngineStats {
   lost: number;
 }
 
+/** For a view. */
+export interface Changes {
+  readonly requests: readonly Request[];
+  /** Ids told before that no longer are: they were found to be a part of another request. */
+  readonly gone: readonly string[];
+}
+
 /** How often, in event time, the table is looked through for what ended by silence. */
 const SWEEP_NS = 200_000_000;
 
 export class Engine {
   private readonly table = new Table();
   private readonly correlator: Correlator;
+  private readonly conversations: Conversations;
   private readonly knowledge: NameKeeper;
   private readonly options: EngineOptions;
   private level: Level = 'path';
@@ -52,6 +64,7 @@ export class Engine {
     this.knowledge = knowledge;
     this.options = options;
     this.correlator = new Correlator(this.table, knowledge);
+    this.conversations = new Conversations(this.table, knowledge);
   }
 
   /** Takes the next event in order. @returns the requests that it finished, or of which it changed what was said */
@@ -68,6 +81,7 @@ export class Engine {
     }
     if (event.at - this.sweptAt >= SWEEP_NS) this.sweep(event.at);
     this.settle(event.at);
+    this.settleExchanges(event.at);
     if (this.ended.length === 0) return NONE;
     const { ended } = this;
     this.ended = [];
@@ -77,18 +91,31 @@ export class Engine {
   /** All that has not been given out, oldest first, as it is known now. */
   open(): Request[] {
     const requests: Request[] = [];
+    const told = new Set<Exchange>();
     for (const connection of this.table.all()) {
-      if (connection.emitted === undefined && wasSeen(connection)) requests.push(this.render(connection));
+      const exchanges = this.conversations.toldOf(connection);
+      for (const exchange of exchanges ?? []) told.add(exchange);
+      if (exchanges !== undefined || connection.emitted !== undefined) continue;
+      if (wasSeen(connection)) requests.push(this.render(connection));
     }
+    for (const exchange of told) requests.push(this.compose(exchange));
     return requests;
   }
 
   /** What was touched since the last call, for a view that is drawn from time to time. */
-  changes(): Request[] {
+  changes(): Changes {
     this.touched ??= new Set(this.table.all());
-    const requests = [...this.touched].filter((c) => this.table.has(c)).map((c) => this.render(c));
+    const requests: Request[] = [];
+    const told = new Set<Exchange>();
+    for (const connection of this.touched) {
+      if (!this.table.has(connection)) continue;
+      const exchanges = this.conversations.toldOf(connection);
+      if (exchanges === undefined) requests.push(this.render(connection));
+      for (const exchange of exchanges ?? []) told.add(exchange);
+    }
     this.touched.clear();
-    return requests;
+    for (const exchange of told) requests.push(this.compose(exchange));
+    return { requests, gone: this.conversations.takeAbsorbed().map(idOf) };
   }
 
   get stats(): EngineStats {
@@ -131,8 +158,12 @@ export class Engine {
         this.level = event.level;
         if (event.level === 'nat') for (const connection of this.table.all()) connection.unwatched = true;
         return undefined;
+      case 'head': {
+        const connection = this.correlator.head(event);
+        if (connection !== undefined) this.conversations.hear(connection, event);
+        return connection;
+      }
       case 'tick':
-      case 'head':
       case 'capture':
       case 'heads-missed':
         return undefined;
@@ -170,9 +201,21 @@ export class Engine {
     }
   }
 
+  private settleExchanges(at: number): void {
+    for (const exchange of this.conversations.settled(at)) {
+      this.finished++;
+      this.ended.push(this.compose(exchange));
+    }
+  }
+
   private give(connection: Connection): void {
-    if (connection.emitted === undefined) this.finished++;
+    const first = connection.emitted === undefined;
     connection.emitted = stateOf(connection, this.level);
+    if (this.conversations.toldOf(connection) !== undefined) {
+      this.conversations.connectionEnded(connection);
+      return;
+    }
+    if (first) this.finished++;
     if (wasSeen(connection)) this.ended.push(this.render(connection));
     this.touched?.delete(connection);
   }
@@ -190,12 +233,20 @@ export class Engine {
   }
 
   private render(connection: Connection): Request {
-    return render(connection, {
+    return render(connection, this.circumstances);
+  }
+
+  private compose(exchange: Exchange): Request {
+    return compose(exchange, this.conversations, this.circumstances);
+  }
+
+  private get circumstances(): Circumstances {
+    return {
       knowledge: this.knowledge,
       level: this.level,
       lost: this.correlator.losses.total,
       wallOffset: this.options.wallOffset,
-    });
+    };
   }
 }
 

@@ -1,52 +1,91 @@
 /**
- * What was asked and answered, and what the heads say of who asked, in the fewest words. The texts are as they stand in
- * the request: whoever shows them cleans and cuts them.
+ * What was asked and answered on a connection: one exchange for each HTTP request or DNS query; one for the whole of a
+ * connection whose words are not known (TLS, HTTP/2, other protocols) but that a proxy passed on.
  */
-import { splitEndpoint } from './filter/way.ts';
-import type { Carrier, Dns, Http, Request } from './request.ts';
+import type { NetnsId } from '../events/event.ts';
+import type { DnsHead, HttpRequestHead, HttpResponseHead } from '../events/head.ts';
+import type { Connection } from './connection.ts';
+import type { JointEvidence } from './request.ts';
 
-/** `GET example.com/a/pings`; a target that names its host already (to a forward proxy, CONNECT) stands alone. */
-export function askedWords({ method, host, path, sni }: Http): string {
-  if (path.startsWith('/')) return `${method} ${host ?? sni ?? ''}${path}`;
-  return path === '*' && host !== undefined ? `${method} ${host} *` : `${method} ${path}`;
+/** A message, and where and when it was seen first. */
+export interface Heard<M> {
+  readonly message: M;
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** TCP: of its first byte, and what its packet acknowledges. */
+  readonly seq: number;
+  readonly ack: number;
 }
 
-/** `GET example.com/a/pings 200`. */
-export function exchangeWords(http: Http): string {
-  return http.status === undefined ? askedWords(http) : `${askedWords(http)} ${String(http.status)}`;
+/** What ties an exchange to the one that a proxy had before it passed it on. */
+export interface Joint {
+  readonly exchange: Exchange;
+  readonly evidence: JointEvidence;
+  readonly text: string;
+  /** Others would have fitted as well, or nothing but time speaks for it. */
+  readonly weak: boolean;
 }
 
-/** The look-up that the request is itself; absent for the one before its dial. */
-export const lookupOf = ({ dns }: Request): Dns | undefined => (dns?.id === undefined ? dns : undefined);
+export class Exchange {
+  readonly connection: Connection;
+  /** Which of its connection's: 0 for the first, and for the whole of it. */
+  readonly index: number;
+  /** Undefined: the whole connection. */
+  readonly asked: Heard<HttpRequestHead | DnsHead> | undefined;
+  answer: Heard<HttpResponseHead | DnsHead> | undefined;
+  /** The proxy's other side, nearer to the client. */
+  cause: Joint | undefined;
+  /** What the proxy that served this one asked for it, in the order of time. */
+  effects: readonly Exchange[] = [];
+  /** 0 while it goes on. */
+  endedAt = 0;
 
-/** The look-up that gave the dialled address. */
-export const lookupBefore = ({ dns }: Request): Dns | undefined => (dns?.id === undefined ? undefined : dns);
+  constructor(connection: Connection, index: number, asked: Exchange['asked']) {
+    this.connection = connection;
+    this.index = index;
+    this.asked = asked;
+  }
 
-/** `A a-service.default.svc.cluster.local NOERROR 10.3.241.152`. */
-export function lookupWords({ type, name, rcode, answers }: Dns): string {
-  return [type, name, rcode, ...answers].filter((word) => word !== undefined).join(' ');
-}
+  /** When it began to be known. */
+  get since(): number {
+    return this.asked?.at ?? this.connection.firstAt;
+  }
 
-/** The carrier that the verdict rests on. */
-export function decisiveCarrier({ clientIp }: Request): Carrier | undefined {
-  switch (clientIp.verdict) {
-    case 'carried':
-      return clientIp.carriers.find((carrier) => carrier.isClient);
-    case 'forged-or-stale':
-      return clientIp.carriers.find((carrier) => !carrier.isClient);
-    default:
-      return undefined;
+  /** Known to be over before a time. */
+  isOver(at: number): boolean {
+    return this.endedAt > 0 && this.endedAt < at;
   }
 }
 
-/** Of the addresses a carrier names: the client's if it is among them, else all. */
-export function carriedWords(carrier: Carrier, request: Request): string {
-  const own = carrier.values.find((value) => splitEndpoint(value).ip === request.client.ip);
-  return carrier.isClient && own !== undefined ? own : carrier.values.join(', ');
+/** One without words of its own is told with what its proxy asked; one with words of its own is told once. */
+export function isTold({ asked, cause, effects, connection }: Exchange): boolean {
+  if (asked === undefined && (effects.length > 0 || (connection.dialogue?.count ?? 0) > 0)) return false;
+  for (let joint = cause; joint !== undefined; joint = joint.exchange.cause) {
+    if (joint.exchange.asked !== undefined) return false;
+  }
+  return true;
 }
 
-/** `x-forwarded-for 198.51.100.7`; absent where the verdict rests on no head. */
-export function carrierWords(request: Request): string | undefined {
-  const carrier = decisiveCarrier(request);
-  return carrier && `${carrier.kind} ${carriedWords(carrier, request)}`;
+/** The exchanges that a told one is made of, from the client's side on. */
+export function legsOf(told: Exchange): Exchange[] {
+  const before: Exchange[] = [];
+  for (let joint = told.cause; joint !== undefined; joint = joint.exchange.cause) before.push(joint.exchange);
+  return [...before.reverse(), ...withEffects(told)];
+}
+
+function withEffects(exchange: Exchange): Exchange[] {
+  // A connection whose words came to be known is there with these.
+  const effects = exchange.effects.filter(
+    ({ asked, connection }) => asked !== undefined || connection.dialogue?.count === 0,
+  );
+  return [exchange, ...effects.flatMap(withEffects)];
+}
+
+/** The one that is told for an exchange: itself, or the first with words on its way. */
+export function toldFor(exchange: Exchange): Exchange {
+  let told = exchange;
+  for (let joint = exchange.cause; joint !== undefined; joint = joint.exchange.cause) {
+    if (joint.exchange.asked !== undefined) told = joint.exchange;
+  }
+  return told;
 }

@@ -11,7 +11,7 @@ export type Level = 'path' | 'nat';
 /** What follows the last packet (a drop's record, an error's way back, what was lost) comes within this. */
 export const SETTLE_NS = 300_000_000;
 /** No answer for so long is worth telling; an answer that comes later corrects it. */
-const UNANSWERED_NS = 5_000_000_000;
+export const UNANSWERED_NS = 5_000_000_000;
 /** Datagrams: the probes say a flow again every 5 s while it goes on. */
 const IDLE_NS = 6_000_000_000;
 /** What was told is kept so long, so that a late answer finds it and a late retransmit is not news. */

@@ -129,7 +129,7 @@ function unseenReason(connection: Connection): string {
     : 'the answer and the device pair';
 }
 
-function wallTime(at: number, offset: bigint): string {
+export function wallTime(at: number, offset: bigint): string {
   const wall = BigInt(Math.round(at)) + offset;
   const seconds = new Date(Number(wall / 1_000_000n)).toISOString().slice(0, 19);
   const micros = (wall / 1_000n) % 1_000_000n;
@@ -137,7 +137,7 @@ function wallTime(at: number, offset: bigint): string {
 }
 
 /** The same recording gives the same ids: made of the first packet's time, namespace and tuple. FNV-1a, twice. */
-function idOf(connection: Connection): string {
+export function idOf(connection: Connection): string {
   const { firstAt, protocol, firstSeen: t, origin } = connection;
   const text = `${String(firstAt)} ${String(inumOf(origin))} ${protocol} ${t.src} ${String(t.sport)} ${t.dst} ${String(t.dport)}`;
   return hash(text, 0x811c9dc5) + hash(text, 0x01000193);

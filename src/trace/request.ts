@@ -76,6 +76,14 @@ export type LossCause =
   | 'proxy'
   | 'load-balancer';
 
+/** One value of a header, and who put it there. */
+export interface CarriedEntry {
+  value: string;
+  from: 'client-itself' | 'proxy';
+  /** Name of the proxy. */
+  addedBy?: string;
+}
+
 export interface Carrier {
   kind: 'x-forwarded-for' | 'x-real-ip' | 'forwarded' | 'proxy-protocol';
   /** As the head names them, first to last. */
@@ -84,6 +92,8 @@ export interface Carrier {
   leg: number;
   /** Whether what a server is expected to take from it is the client that layer 4 shows. */
   isClient: boolean;
+  /** Of headers: its values one by one. */
+  entries?: CarriedEntry[];
 }
 
 export interface ClientIp {
@@ -181,6 +191,8 @@ export interface Request {
   replyHops: Hop[];
   clientIp: ClientIp;
   http?: Http;
+  /** What the client's TLS ClientHello asked for. */
+  tls?: { sni?: string; alpn: string[] };
   dns?: Dns;
   /** Where there are several; hops say their leg by its index. */
   legs?: Leg[];

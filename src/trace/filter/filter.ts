@@ -3,7 +3,7 @@
  * of the command line and the text typed into the live view both end here.
  */
 import { UsageError } from '../../events/errors.ts';
-import { exchangeWords, lookupWords } from '../exchange.ts';
+import { exchangeWords, lookupWords } from '../exchange-words.ts';
 import type { Request } from '../request.ts';
 import { FIELDS, fieldNamed, parseRange, testOf } from './fields.ts';
 import type { Field, Test } from './fields.ts';

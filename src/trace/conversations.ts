@@ -1,0 +1,113 @@
+/**
+ * From heads to exchanges that are told: each put on its connection, tied to the one that caused it, and given out
+ * when it is over and what belongs to it has come.
+ */
+import type { HeadEvent } from '../events/head.ts';
+import type { Connection } from './connection.ts';
+import { isTold, toldFor } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { Joints } from './joints.ts';
+import type { Knowledge } from './knowledge.ts';
+import { SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
+import { Lookups } from './lookups.ts';
+import { isUnderstood, ProxySpeakers } from './proxy-mismatch.ts';
+import type { Table } from './table.ts';
+
+export class Conversations {
+  readonly lookups = new Lookups();
+  readonly speakers = new ProxySpeakers();
+  private readonly joints: Joints;
+  /** Over, in the order of their ends. */
+  private ended: Exchange[] = [];
+  /** Questions to a resolver that wait for their answer, oldest first. */
+  private waiting: Exchange[] = [];
+  /** No longer told by themselves since they were found to be part of another. */
+  private absorbed: Exchange[] = [];
+
+  constructor(table: Table, knowledge: Knowledge) {
+    this.joints = new Joints(table, knowledge);
+  }
+
+  hear(connection: Connection, event: HeadEvent): void {
+    const exchange = connection.speak().hear(event);
+    if (exchange === undefined) return;
+    if (exchange.answer !== undefined) this.answered(exchange, event.at);
+    else this.asked(exchange, event.at);
+  }
+
+  /** What a connection leaves unanswered is over with it. */
+  connectionEnded({ dialogue, endedAt, lastAt }: Connection): void {
+    if (dialogue === undefined) return;
+    for (const exchange of [...dialogue.pending, ...(dialogue.hasWhole ? [dialogue.whole] : [])]) {
+      if (exchange.endedAt === 0) this.ends(exchange, endedAt > 0 ? endedAt : lastAt);
+    }
+  }
+
+  /** @returns those that are over and settled, oldest end first */
+  settled(at: number): Exchange[] {
+    while (this.waiting[0] !== undefined && at - this.waiting[0].since > UNANSWERED_NS) {
+      const exchange = this.waiting.shift() as Exchange;
+      if (exchange.endedAt === 0) this.ends(exchange, at);
+    }
+    const count = this.ended.findIndex((exchange) => at - exchange.endedAt < SETTLE_NS);
+    const done = count === -1 ? this.ended : this.ended.slice(0, count);
+    if (done.length === 0) return [];
+    this.ended = this.ended.slice(done.length);
+    for (const exchange of done) {
+      this.tie(exchange);
+      this.joints.withdraw(exchange);
+      exchange.connection.dialogue?.settle(exchange);
+    }
+    return done.filter((exchange) => isTold(exchange));
+  }
+
+  /** What is told for a connection: its exchanges, or what they are part of; undefined where nothing was heard. */
+  toldOf({ dialogue, emitted }: Connection): Exchange[] | undefined {
+    if (dialogue === undefined || (dialogue.count === 0 && !dialogue.hasWhole)) return undefined;
+    const whole = emitted === undefined ? [dialogue.whole] : [];
+    const own = dialogue.count > 0 ? dialogue.pending : whole;
+    return [...new Set(own.map(toldFor))].filter(isTold);
+  }
+
+  /** Exchanges that were told by themselves and no longer are, since the last call. */
+  takeAbsorbed(): Exchange[] {
+    const { absorbed } = this;
+    this.absorbed = [];
+    return absorbed;
+  }
+
+  private asked(exchange: Exchange, at: number): void {
+    const message = exchange.asked?.message;
+    if (message?.what === 'dns') {
+      this.lookups.asked(exchange, message, at);
+      this.waiting.push(exchange);
+      return;
+    }
+    this.tie(exchange);
+    this.joints.offer(exchange);
+  }
+
+  private answered(exchange: Exchange, at: number): void {
+    const question = exchange.asked?.message;
+    const answer = exchange.answer?.message;
+    if (question?.what === 'dns' && answer?.what === 'dns') {
+      this.lookups.answered(exchange, question, answer, at);
+    }
+    if (isUnderstood(exchange)) this.speakers.add(exchange.connection);
+    for (const missed of exchange.connection.dialogue?.missedBefore(exchange) ?? []) this.ends(missed, at);
+    // After it was told as unanswered, too: that is corrected.
+    this.ends(exchange, at);
+  }
+
+  private ends(exchange: Exchange, at: number): void {
+    exchange.endedAt = at;
+    this.ended.push(exchange);
+  }
+
+  private tie(exchange: Exchange): void {
+    const joint = this.joints.join(exchange);
+    if (joint === undefined) return;
+    if (toldFor(exchange) !== exchange) this.absorbed.push(exchange);
+    if (!isTold(joint.exchange)) this.absorbed.push(joint.exchange);
+  }
+}

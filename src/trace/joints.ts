@@ -1,0 +1,247 @@
+/**
+ * The two sides of a proxy, tied: which exchange made a proxy ask this one. The evidence, strongest first: an id
+ * that both carry; a header that names the other side's client; the process that took the one and dialled the
+ * other; the same pod, and one within the other in time.
+ */
+import type { NetnsId, ProcessRef } from '../events/event.ts';
+import type { HttpRequestHead } from '../events/head.ts';
+import { formatEndpoint } from '../events/tuple.ts';
+import type { Exchange } from './exchange.ts';
+import type { Joint } from './exchange.ts';
+import type { Knowledge } from './knowledge.ts';
+import { MultiMap } from './multimap.ts';
+import type { JointEvidence } from './request.ts';
+import { serverOf } from './server.ts';
+import type { Served } from './server.ts';
+import type { Table } from './table.ts';
+import { forwardWay } from './way.ts';
+
+/** The two sides are captured in different namespaces, and time stamps are taken by the reader. */
+const SKEW_NS = 100_000_000;
+
+const RANK: readonly JointEvidence[] = [
+  'request-id',
+  'trace-id',
+  'proxy-header',
+  'forwarded-header',
+  'process',
+  'pod-and-time',
+];
+
+/** Where it was served, as it was when it was offered. */
+interface Offer {
+  readonly served: Served | undefined;
+  readonly address: string;
+}
+
+interface Candidate {
+  readonly exchange: Exchange;
+  readonly evidence: JointEvidence;
+  readonly text: string;
+  /** Names no other. */
+  readonly certain: boolean;
+}
+
+export class Joints {
+  private readonly table: Table;
+  private readonly knowledge: Knowledge;
+  /** What was asked of the servers in a namespace and may be passed on. */
+  private readonly byPlace = new MultiMap<NetnsId, Exchange>();
+  /** The same where only the server's address is known. */
+  private readonly byAddress = new MultiMap<string, Exchange>();
+  private readonly offered = new Map<Exchange, Offer>();
+
+  constructor(table: Table, knowledge: Knowledge) {
+    this.table = table;
+    this.knowledge = knowledge;
+  }
+
+  /** From now on it may be the cause of others. */
+  offer(exchange: Exchange): void {
+    if (this.offered.has(exchange)) return;
+    const { connection } = exchange;
+    const served = serverOf(connection, forwardWay(connection, this.knowledge), this.knowledge);
+    const address = served?.tuple.dst ?? connection.client.dst;
+    this.offered.set(exchange, { served, address });
+    if (served !== undefined) this.byPlace.add(served.netns, exchange);
+    this.byAddress.add(address, exchange);
+  }
+
+  withdraw(exchange: Exchange): void {
+    const offer = this.offered.get(exchange);
+    if (offer === undefined) return;
+    this.offered.delete(exchange);
+    if (offer.served !== undefined) this.byPlace.remove(offer.served.netns, exchange);
+    this.byAddress.remove(offer.address, exchange);
+  }
+
+  /** Looks for what caused it, if that is not known. @returns the cause, if it was found now */
+  join(exchange: Exchange): Joint | undefined {
+    if (exchange.cause !== undefined) return undefined;
+    const joint = best(exchange, this.candidates(exchange));
+    if (joint === undefined) return undefined;
+    exchange.cause = joint;
+    joint.exchange.effects = [...joint.exchange.effects, exchange];
+    return joint;
+  }
+
+  private candidates(exchange: Exchange): Candidate[] {
+    const { connection } = exchange;
+    const named = this.namedByProxyHeader(exchange);
+    if (named !== undefined) return [named];
+    const here = connection.sourceSeen
+      ? this.byPlace.get(connection.origin)
+      : this.byAddress.get(connection.client.src);
+    return here.flatMap((other) => {
+      if (!canCause(other, exchange)) return [];
+      const found = this.evidence(other, exchange);
+      return found === undefined ? [] : [{ exchange: other, ...found }];
+    });
+  }
+
+  /** The PROXY header holds the addresses of the connection that the proxy took. */
+  private namedByProxyHeader(exchange: Exchange): Candidate | undefined {
+    const { connection } = exchange;
+    const { source, destination } = connection.dialogue?.proxyHeader ?? {};
+    if (source === undefined || destination === undefined) return undefined;
+    const tuple = {
+      protocol: 'tcp' as const,
+      src: source.ip,
+      sport: source.port,
+      dst: destination.ip,
+      dport: destination.port,
+    };
+    const taken = this.table
+      .withTuple(tuple)
+      .findLast((other) => other !== connection && other.firstAt <= connection.lastAt);
+    if (taken === undefined) return undefined;
+    const text = `the PROXY header names ${formatEndpoint(source.ip, source.port)}`;
+    const asked = taken.dialogue?.pending.filter((other) => canCause(other, exchange)) ?? [];
+    const alike = asked.filter((other) => isAlike(other, exchange));
+    const cause = alike.at(-1) ?? asked.at(-1) ?? this.wholeOf(taken);
+    return { exchange: cause, evidence: 'proxy-header', text, certain: true };
+  }
+
+  private wholeOf(connection: Exchange['connection']): Exchange {
+    return connection.speak().whole;
+  }
+
+  private evidence(other: Exchange, exchange: Exchange): Omit<Candidate, 'exchange'> | undefined {
+    const asked = httpOf(exchange);
+    const theirs = httpOf(other);
+    const answered = other.answer?.message;
+    const theirIds = [theirs?.requestId, answered?.what === 'http-response' ? answered.requestId : undefined];
+    if (asked?.requestId !== undefined && theirIds.includes(asked.requestId)) {
+      return { evidence: 'request-id', text: `both carry the request id ${asked.requestId}`, certain: true };
+    }
+    if (asked?.traceId !== undefined && asked.traceId === theirs?.traceId) {
+      return { evidence: 'trace-id', text: `both carry the trace id ${asked.traceId}`, certain: true };
+    }
+    // Nothing but the header, place and time is left: that the question is of the same kind is the least.
+    if (asked === undefined || (theirs !== undefined && theirs.method !== asked.method)) return undefined;
+    const served = this.offered.get(other)?.served;
+    const names = namesAdded(asked, theirs);
+    if (served !== undefined && names.length > 0) {
+      const peers = peersOf(other, served);
+      const named = names.find(({ value }) => peers.includes(value));
+      // The proxy says who asked it, and it was somebody else.
+      if (named === undefined) return undefined;
+      return {
+        evidence: 'forwarded-header',
+        text: `${named.header} names ${named.value}, which the proxy had for its client`,
+        certain: peers.indexOf(named.value) % 2 === 1,
+      };
+    }
+    const took = other.connection.delivery?.process ?? this.listenerOf(served);
+    const dialled = exchange.connection.dialler;
+    if (took !== undefined && dialled !== undefined) {
+      if (took.pid !== dialled.pid && took.comm !== dialled.comm) return undefined;
+      return {
+        evidence: 'process',
+        text: `${dialled.comm} took the one and dialled the other`,
+        certain: false,
+      };
+    }
+    if (served === undefined || this.knowledge.place(served.netns)?.role !== 'pod') return undefined;
+    return { evidence: 'pod-and-time', text: 'in one pod, the one within the other', certain: false };
+  }
+
+  private listenerOf(served: Served | undefined): ProcessRef | undefined {
+    return served && this.knowledge.listener(served.netns, served.tuple);
+  }
+}
+
+/** The strongest; of equals the only one, or for a header that names the client the longest waiting. */
+function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | undefined {
+  for (const evidence of RANK) {
+    const equals = candidates.filter((candidate) => candidate.evidence === evidence);
+    const [first] = equals;
+    if (first === undefined) continue;
+    const byTime = evidence === 'process' || evidence === 'pod-and-time';
+    if (equals.length === 1 || first.certain) {
+      const { exchange: cause, text } = first;
+      return { exchange: cause, evidence, text, weak: byTime };
+    }
+    if (byTime) return undefined;
+    const alike = equals.filter((one) => isAlike(one.exchange, exchange));
+    const fitting = alike.length > 0 ? alike : equals;
+    const idle = fitting.filter((one) => one.exchange.effects.length === 0);
+    const chosen = idle[0] ?? fitting[fitting.length - 1];
+    if (chosen === undefined) return undefined;
+    const weak = fitting.length > 1;
+    return { exchange: chosen.exchange, evidence, text: chosen.text, weak };
+  }
+  return undefined;
+}
+
+/** It was under way when the other began. */
+function canCause(other: Exchange, exchange: Exchange): boolean {
+  if (other === exchange || other.connection === exchange.connection) return false;
+  if (other.asked?.message.what === 'dns' || exchange.asked?.message.what === 'dns') return false;
+  if (other.asked === undefined && (other.connection.dialogue?.count ?? 0) > 0) return false;
+  if (other.since > exchange.since + SKEW_NS || other.isOver(exchange.since - SKEW_NS)) return false;
+  for (let joint = other.cause; joint !== undefined; joint = joint.exchange.cause) {
+    if (joint.exchange === exchange) return false;
+  }
+  return true;
+}
+
+/** The same question, as far as a proxy leaves it alone: it may cut or add a path's beginning. */
+function isAlike(other: Exchange, exchange: Exchange): boolean {
+  const [a, b] = [httpOf(other), httpOf(exchange)];
+  if (a === undefined || b === undefined) return a === b;
+  return a.method === b.method && (a.path.endsWith(b.path) || b.path.endsWith(a.path));
+}
+
+const httpOf = ({ asked }: Exchange): HttpRequestHead | undefined =>
+  asked?.message.what === 'http-request' ? asked.message : undefined;
+
+interface Naming {
+  readonly header: string;
+  readonly value: string;
+}
+
+const HEADERS = {
+  'x-forwarded-for': 'X-Forwarded-For',
+  'x-real-ip': 'X-Real-IP',
+  forwarded: 'Forwarded',
+} as const;
+
+/** Whom the proxy's headers name last, where it is not what the proxy itself was sent. */
+function namesAdded({ carried }: HttpRequestHead, before: HttpRequestHead | undefined): Naming[] {
+  const sent = before?.carried.flatMap(({ values }) => values) ?? [];
+  return carried.flatMap(({ kind, values }) => {
+    const value = values.at(-1);
+    return value === undefined || sent.includes(value) ? [] : [{ header: HEADERS[kind], value }];
+  });
+}
+
+/** Whom the proxy may take for its client: without and with its port; by its address, or by the PROXY header. */
+function peersOf({ connection }: Exchange, { tuple }: Served): string[] {
+  const source = connection.dialogue?.proxyHeader?.source;
+  return [
+    tuple.src,
+    formatEndpoint(tuple.src, tuple.sport),
+    ...(source === undefined ? [] : [source.ip, formatEndpoint(source.ip, source.port)]),
+  ];
+}
