@@ -123,9 +123,10 @@ function placed(hops: readonly Hop[], leg: number, { connection }: Exchange, beg
 function proxyHop(from: TiedLeg, leg: number, to: TiedLeg, { weak }: Joint, began: Begin): Hop {
   const taken = from.base.hops.findLast(({ kind }) => kind === 'deliver');
   const dialled = to.base.hops[0];
-  const { dialler } = to.exchange.connection;
+  const { dialler, firstAt } = to.exchange.connection;
   const process = taken?.process ?? dialler;
-  const at = to.exchange.since;
+  // It dialled for it, or had a connection already.
+  const at = firstAt >= began.at ? firstAt : to.exchange.since;
   const place = taken ?? dialled;
   return {
     leg,

@@ -54,6 +54,7 @@ export class Conversations {
     if (done.length === 0) return [];
     this.ended = this.ended.slice(done.length);
     for (const exchange of done) {
+      exchange.settled = true;
       this.tie(exchange);
       this.joints.withdraw(exchange);
       exchange.connection.dialogue?.settle(exchange);
@@ -66,7 +67,7 @@ export class Conversations {
     if (dialogue === undefined || (dialogue.count === 0 && !dialogue.hasWhole)) return undefined;
     const whole = emitted === undefined ? [dialogue.whole] : [];
     const own = dialogue.count > 0 ? dialogue.pending : whole;
-    return [...new Set(own.map(toldFor))].filter(isTold);
+    return [...new Set(own.map(toldFor))].filter((exchange) => isTold(exchange) && !exchange.settled);
   }
 
   /** Exchanges that were told by themselves and no longer are, since the last call. */

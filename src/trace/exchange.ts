@@ -39,6 +39,8 @@ export class Exchange {
   effects: readonly Exchange[] = [];
   /** 0 while it goes on. */
   endedAt = 0;
+  /** What came of it is told, or is part of what is. */
+  settled = false;
 
   constructor(connection: Connection, index: number, asked: Exchange['asked']) {
     this.connection = connection;

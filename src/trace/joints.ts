@@ -16,8 +16,8 @@ import type { Served } from './server.ts';
 import type { Table } from './table.ts';
 import { forwardWay } from './way.ts';
 
-/** The two sides are captured in different namespaces, and time stamps are taken by the reader. */
-const SKEW_NS = 100_000_000;
+/** The two sides may be captured in different namespaces, and time stamps are taken by the reader. */
+const SKEW_NS = 10_000_000;
 
 const RANK: readonly JointEvidence[] = [
   'request-id',
@@ -174,7 +174,9 @@ export class Joints {
 /** The strongest; of equals the only one, or for a header that names the client the longest waiting. */
 function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | undefined {
   for (const evidence of RANK) {
-    const equals = candidates.filter((candidate) => candidate.evidence === evidence);
+    const tied = candidates.filter((candidate) => candidate.evidence === evidence);
+    const during = tied.filter((one) => !one.exchange.isOver(exchange.since));
+    const equals = during.length > 0 ? during : tied;
     const [first] = equals;
     if (first === undefined) continue;
     const byTime = evidence === 'process' || evidence === 'pod-and-time';
