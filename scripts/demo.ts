@@ -11,7 +11,7 @@ import { execa } from 'execa';
 import { existing } from './lab/cluster.ts';
 import { startLab } from './lab/lab.ts';
 import type { Lab } from './lab/lab.ts';
-import { scenarios } from './lab/scenarios.ts';
+import { allScenarios } from './lab/scenarios.ts';
 import { topology } from './lab/topology.ts';
 
 const NATHOP = 'dist/nathop.js';
@@ -72,7 +72,7 @@ async function trace(lab: Lab, ready: string): Promise<number> {
   if (!(await isReady(ready))) return ended;
   if (watched) await lab.traffic(stop.signal);
   else {
-    for (const scenario of scenarios) {
+    for (const scenario of allScenarios) {
       if (stop.signal.aborted) break;
       await lab.run(scenario, stop.signal).catch(ignoreAbort);
     }

@@ -13,5 +13,7 @@ export const runtime = [
   'libpcap0.8',
   'tcpdump',
 ];
-export const lab = ['python3', 'nfacct'];
+export const lab = ['python3', 'nfacct', 'nginx', 'haproxy', 'dnsmasq-base', 'openssl'];
 export const build = ['g++', 'make', 'libpcap-dev'];
+/** Of these, what Debian would run as a service. */
+export const services = ['nginx', 'haproxy'];

@@ -4,11 +4,11 @@
  * JavaScript, Node's own modules only.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { build as buildPackages, lab, runtime } from './packages.mjs';
+import { build as buildPackages, lab, runtime, services } from './packages.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -30,7 +30,31 @@ function installDebianPackages(packages) {
   say(`installing ${missing.join(' ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['-qq', 'update'], { env, mayFail: true });
-  run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', ...missing], { env, mayFail: true });
+  const install = ['-qq', 'install', '-y', '--no-install-recommends', ...missing];
+  withoutServices(missing, () => run('apt-get', install, { env, mayFail: true }));
+}
+
+/**
+ * The lab wants the programs of its servers and not their services. What Debian asks before it starts one
+ * (policy-rc.d, invoke-rc.d(8)) says no meanwhile; what runs all the same, or would at the next boot, is switched off.
+ * @param {string[]} missing
+ * @param {() => void} install
+ */
+function withoutServices(missing, install) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  // Who interrupts the installation ends it, and then this: what stands in its way meanwhile must go first.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    if (ours) rmSync(policy);
+  }
+  for (const service of services.filter((name) => missing.includes(name) && isInstalled(name))) {
+    run('update-rc.d', [service, 'disable'], { mayFail: true });
+    run('invoke-rc.d', ['--quiet', service, 'stop'], { mayFail: true });
+  }
 }
 
 function installNpmPackages() {

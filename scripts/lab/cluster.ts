@@ -38,7 +38,7 @@ export async function processesOf(namespace: string): Promise<number[]> {
 }
 
 async function build(
-  { namespaces, wires, rules, zone }: Blueprint,
+  { namespaces, wires, rules }: Blueprint,
   prefix: string,
   options: RunOptions,
 ): Promise<void> {
@@ -57,7 +57,7 @@ async function build(
     ).then(() => allOf(namespaces.map(({ name, setup }) => batch(['-n', prefix + name], setup)))),
     ...byNamespace(rules).map((loads) => applyInOrder(loads, prefix, options)),
   ]);
-  await runPeer(['serve.py'], { zone, servers: servers(namespaces, prefix) }, options);
+  await runPeer(['serve.py'], { servers: servers(namespaces, prefix) }, options);
 }
 
 const sysctls = (namespaces: readonly Namespace[], prefix: string): Record<string, Namespace['sysctls']> =>

@@ -9,28 +9,58 @@ import type { Blueprint } from './network.ts';
 import { prepare } from './prepare.ts';
 import { rules } from './rules.ts';
 import { LabError, runIn, runPeer, type RunOptions } from './run.ts';
-import type { Dial, Scenario } from './scenarios/scenario.ts';
-import { topology, ZONE, type Identity, type Mode } from './topology.ts';
+import type { Dial, HttpDial, Outcome, Scenario } from './scenarios/scenario.ts';
+import { PODS, topology, type Identity, type Mode } from './topology.ts';
 import { traffic } from './traffic.ts';
 
 export const DEFAULT_PREFIX = 'nh-';
 
 const endpoint = z.object({ ip: z.string(), port: z.number() });
-const attempt = z.object({
+const outcome = z.enum([
+  'answered',
+  'refused',
+  'unreachable',
+  'reset',
+  'timeout',
+  'failed',
+  'closed',
+  'unresolved',
+] satisfies Outcome[]);
+/** A server's word: the name that it gives itself, and the client as it saw it. */
+const witness = z.object({ server: z.string(), peer: endpoint });
+const query = z.object({ type: z.string(), rcode: z.string(), addresses: z.array(z.string()) });
+const tried = witness.partial().extend({
+  name: z.string(),
+  from: endpoint,
+  outcome,
+  error: z.string().optional(),
+  queries: z.array(query).optional(),
+});
+const answer = witness.partial().extend({
+  status: z.number(),
+  /** Each proxy's word that gives it, from the client's side on. */
+  saw: z.array(witness),
+  /** The client's address as the PROXY header named it to the ingress. */
+  proxyProtocol: z.string().optional(),
+  /** Headers of the request that tell who asked, as the server at the end got them. */
+  received: z.array(z.tuple([z.string(), z.string()])).optional(),
+});
+const attempt = witness.partial().extend({
   /** The client's own address, as its socket knows it. For ICMP `port` is the echo identifier. */
   from: endpoint,
-  outcome: z.enum(['answered', 'refused', 'unreachable', 'reset', 'timeout', 'failed']),
+  outcome,
   /** Name of the errno. */
   error: z.string().optional(),
-  /** The client as the server saw it, and the name the server gives itself. */
-  peer: endpoint.optional(),
-  server: z.string().optional(),
-  rcode: z.number().optional(),
-  addresses: z.array(z.string()).optional(),
+  /** DNS: what was answered, by type asked. */
+  queries: z.array(query).optional(),
+  lookUp: z.array(tried).optional(),
+  /** To the requests that the dial says, in their order. */
+  answers: z.array(answer).optional(),
 });
 const attempts = z.array(z.array(attempt));
 
 export type Attempt = z.infer<typeof attempt>;
+export type Answer = z.infer<typeof answer>;
 
 export interface DialResult {
   readonly dial: Dial;
@@ -72,7 +102,7 @@ export async function findLab(prefix: string): Promise<Lab | undefined> {
 /** Takes down whatever there is of a lab. */
 export const removeLab = (prefix: string): Promise<void> => takeDown(topology('iptables'), prefix);
 
-const blueprint = (mode: Mode): Blueprint => ({ ...topology(mode), rules: rules(mode), zone: ZONE });
+const blueprint = (mode: Mode): Blueprint => ({ ...topology(mode), rules: rules(mode) });
 
 function labOf(identity: Identity): Lab {
   const lab: Lab = {
@@ -111,11 +141,16 @@ function resultOf(dial: Dial, made: readonly Attempt[]): DialResult {
 
 const CLIENT_NAMES = { tcp: 'http-get', udp: 'dns-query', icmp: 'ping', sctp: 'sctp-dial' } as const;
 
+/** Of a pod in the namespace `default`. */
+const RESOLV_CONF = { search: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], ndots: 5 };
+
 /** What dial.py is told. 40 tries miss one of two backends once in 10^12. */
 function plan(prefix: string, { dials, together = false, sharedPort = false }: Scenario): unknown {
   const port = sharedPort ? 20000 + Math.floor(Math.random() * 10000) : 0;
+  const asksDns = dials.some(({ protocol, lookUp }) => protocol === 'udp' || lookUp !== undefined);
   return {
     together,
+    resolvers: asksDns ? resolvers(prefix) : [],
     dials: dials.map((dial) => ({
       netns: prefix + dial.from,
       name: CLIENT_NAMES[dial.protocol],
@@ -123,9 +158,28 @@ function plan(prefix: string, { dials, together = false, sharedPort = false }: S
       source: { ip: dial.source?.ip ?? '', port: dial.source?.port ?? port },
       to: dial.to,
       ask: dial.ask ?? '',
+      types: dial.types ?? ['A'],
+      lookUp: dial.lookUp ? { ...RESOLV_CONF, name: dial.lookUp.name, resolver: dial.lookUp.resolver } : null,
+      http: dial.http ? httpPlan(dial.http) : null,
       until: dial.until ?? '',
       attempts: dial.until === undefined ? 1 : 40,
       timeoutMs: dial.timeoutMs ?? 3000,
     })),
   };
 }
+
+const resolvers = (prefix: string): unknown[] =>
+  PODS.flatMap(({ name: pod, servers }) =>
+    servers
+      .filter((server) => 'program' in server && server.program === 'dnsmasq')
+      .map(({ name }) => ({ netns: prefix + pod, name })),
+  );
+
+const httpPlan = ({ tls = '', pipelined, requests }: HttpDial): unknown => ({
+  tls,
+  pipelined: pipelined === true,
+  requests: requests.map(({ method = 'GET', host, path, headers = {} }) => ({
+    ...{ method, host, path },
+    headers: Object.entries(headers),
+  })),
+});

@@ -97,7 +97,6 @@ const plan: Blueprint = {
       'net/core/somaxconn': '4096',
     }),
   ],
-  zone: {},
   wires: [
     wire('load-client', '10.0.1.2', 'load-router', 'eth0'),
     wire('load-server', '10.0.2.2', 'load-router', 'eth1'),

@@ -13,7 +13,7 @@ import {
 } from './lab.ts';
 import { measureLoad } from './load.ts';
 import { LabError } from './run.ts';
-import { scenarios } from './scenarios.ts';
+import { allScenarios } from './scenarios.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { MODES, topology, type Identity, type Mode } from './topology.ts';
 import { mismatches } from './truth.ts';
@@ -82,7 +82,7 @@ async function status(options: Pick<Identity, 'prefix'>): Promise<void> {
 }
 
 async function runScenarios(names: string[], identity: Identity): Promise<void> {
-  const chosen = names.length > 0 ? names.map(scenarioNamed) : scenarios;
+  const chosen = names.length > 0 ? names.map(scenarioNamed) : allScenarios;
   const standing = await findLab(identity.prefix);
   const lab = standing ?? (await startLab({ ...identity, signal: stop.signal }));
   try {
@@ -108,9 +108,12 @@ async function describe(lab: Lab): Promise<string> {
 }
 
 function scenarioNamed(id: string): Scenario {
-  const found = scenarios.find((scenario) => scenario.id === id);
+  const found = allScenarios.find((scenario) => scenario.id === id);
   if (found) return found;
-  throw new LabError(`no scenario ${id}`, `There are: ${scenarios.map((scenario) => scenario.id).join(' ')}`);
+  throw new LabError(
+    `no scenario ${id}`,
+    `There are: ${allScenarios.map((scenario) => scenario.id).join(' ')}`,
+  );
 }
 
 function story({ scenario, dials }: RunResult, wrong: readonly string[]): string {

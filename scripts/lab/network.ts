@@ -9,11 +9,27 @@ export interface Namespace {
   readonly servers: readonly Server[];
 }
 
-export interface Server {
+/** A server of the lab's own (`peer/serve.py`), or a real one. */
+export type Server = Peer | Daemon;
+
+export interface Peer {
   readonly name: string;
   readonly tcp: readonly number[];
   readonly udp: readonly number[];
   readonly sctp: readonly number[];
+}
+
+/**
+ * A program of Debian's. It has a /tmp of its own, which ends with it: nothing of it stands on the machine's disk.
+ */
+export interface Daemon {
+  readonly name: string;
+  /** What /proc/PID/comm says. */
+  readonly program: 'nginx' | 'haproxy' | 'dnsmasq';
+  /** Texts by path in its /tmp. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Run one after the other; the last leaves the daemon behind and ends once it listens. */
+  readonly commands: readonly (readonly [string, ...string[]])[];
 }
 
 export interface End {
@@ -40,8 +56,6 @@ export interface Program {
 export interface Blueprint extends Topology {
   /** In the order in which each namespace needs them. */
   readonly rules: readonly Program[];
-  /** What its DNS servers answer. */
-  readonly zone: Readonly<Record<string, string>>;
 }
 
 interface Ports {
@@ -50,7 +64,7 @@ interface Ports {
   readonly sctp?: readonly number[];
 }
 
-export const serving = (name: string, { tcp = [], udp = [], sctp = [] }: Ports): Server[] => [
+export const serving = (name: string, { tcp = [], udp = [], sctp = [] }: Ports): Peer[] => [
   { name, tcp, udp, sctp },
 ];
 

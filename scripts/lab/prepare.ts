@@ -8,12 +8,14 @@ import { announce, ANNOUNCED, type ClusterNode, type Identity } from './topology
 export async function prepare(lab: Identity, steps: readonly Preparation[]): Promise<() => Promise<void>> {
   for (const step of steps) {
     if (step.kind === 'announce') await announceFrom(lab, step.ip, step.node);
-    else await remember(lab, step);
+    else if (step.kind === 'remember') await remember(lab, step);
+    else await leaveEntry(lab, step);
   }
   return async () => {
     for (const step of steps) {
       const owner = step.kind === 'announce' ? ANNOUNCED[step.ip] : undefined;
       if (step.kind === 'announce' && owner) await announceFrom(lab, step.ip, owner);
+      if (step.kind === 'stale-entry') await deleteEntry(lab, step);
     }
   };
 }
@@ -35,4 +37,25 @@ async function remember(
     const set = nftAffinitySet(service, endpoint);
     await runIn(namespace, ['nft', '-f', '-'], { input: `add element ip kube-proxy ${set} { ${client} }\n` });
   }
+}
+
+type StaleEntry = Extract<Preparation, { kind: 'stale-entry' }>;
+
+/** The kernel makes of the address the reply it expects; a reply told besides would leave it unmarked as NAT. */
+const leaveEntry = (lab: Identity, step: StaleEntry): Promise<void> =>
+  conntrack(lab, step, '-I', ['--timeout', '30', '--dst-nat', step.movedFrom]);
+
+const deleteEntry = (lab: Identity, step: StaleEntry): Promise<void> => conntrack(lab, step, '-D', []);
+
+async function conntrack(
+  { prefix }: Identity,
+  { node, client, service }: StaleEntry,
+  command: '-I' | '-D',
+  more: readonly string[],
+): Promise<void> {
+  await runIn(prefix + node.name, [
+    ...(['conntrack', command, '-p', service.protocol] as const),
+    ...['-s', client.ip, '--sport', String(client.port), '-d', service.ip, '--dport', String(service.port)],
+    ...more,
+  ]);
 }

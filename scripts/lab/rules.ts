@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { addedRules } from './added.ts';
+import { SIDECAR } from './daemons.ts';
 import type { Program } from './network.ts';
 import { NODE_A, NODE_B, PODS, podIp, type ClusterNode, type Mode, type Pod } from './topology.ts';
 
@@ -18,6 +19,7 @@ export function rules(mode: Mode): Program[] {
   return [
     ...[NODE_A, NODE_B].flatMap((node) => [...kubeProxyRules(mode, node), addedRules(mode, node)]),
     ...PODS.filter((pod) => pod.name.startsWith('hostport-')).map(portmapRules),
+    ...PODS.filter((pod) => pod.name.startsWith('meshed-')).map(sidecarRules),
     iptables('plain-router', [
       '-A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 192.168.1.2:8080',
       '-A POSTROUTING -s 192.168.1.2/32 -p tcp -m tcp --sport 8080 -j SNAT --to-source 10.0.0.1',
@@ -92,6 +94,28 @@ function portmapRules(pod: Pod): Program {
       '-A CNI-HOSTPORT-SETMARK -m comment --comment "CNI portfwd masquerade mark" -j MARK --set-xmark 0x2000/0x2000',
     ],
     ['CNI-HOSTPORT-DNAT', 'CNI-HOSTPORT-MASQ', 'CNI-HOSTPORT-SETMARK', chain],
+  );
+}
+
+/** What Istio's init container writes in a pod's own namespace (tools/istio-iptables/pkg/capture/run.go). */
+function sidecarRules(pod: Pod): Program {
+  const { outbound, inbound, uid } = SIDECAR;
+  return iptables(
+    pod.name,
+    [
+      '-A PREROUTING -p tcp -j ISTIO_INBOUND',
+      '-A OUTPUT -p tcp -j ISTIO_OUTPUT',
+      '-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT',
+      `-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports ${inbound}`,
+      '-A ISTIO_OUTPUT -s 127.0.0.6/32 -o lo -j RETURN',
+      `-A ISTIO_OUTPUT ! -d 127.0.0.1/32 -o lo -m owner --uid-owner ${uid} -j ISTIO_IN_REDIRECT`,
+      `-A ISTIO_OUTPUT -o lo -m owner ! --uid-owner ${uid} -j RETURN`,
+      `-A ISTIO_OUTPUT -m owner --uid-owner ${uid} -j RETURN`,
+      '-A ISTIO_OUTPUT -d 127.0.0.1/32 -j RETURN',
+      '-A ISTIO_OUTPUT -j ISTIO_REDIRECT',
+      `-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports ${outbound}`,
+    ],
+    ['ISTIO_INBOUND', 'ISTIO_IN_REDIRECT', 'ISTIO_OUTPUT', 'ISTIO_REDIRECT'],
   );
 }
 

@@ -4,6 +4,7 @@
  * `test/fixtures/kube-proxy` was taken from.
  */
 
+import { ingress, loadBalancer, resolver, sidecar } from './daemons.ts';
 import {
   address,
   forwarding,
@@ -30,6 +31,8 @@ export interface Identity {
 export const CLIENT_IP = '198.51.100.7';
 /** Inside the loadBalancerSourceRanges of service-test-ranges. */
 export const ALLOWED_CLIENT_IP = '198.51.100.70';
+/** HAProxy, outside the cluster. */
+export const LB_IP = '10.100.0.20';
 export const CLIENT_IP6 = '2001:db8:51::7';
 export const OUTSIDE_PORT = 8000;
 export const SCTP_PORT = 9999;
@@ -61,6 +64,19 @@ export interface Pod {
   readonly servers: readonly Server[];
 }
 
+/** What the cluster's resolver answers. */
+export const ZONE: Readonly<Record<string, readonly string[]>> = {
+  'service-test.default.svc.cluster.local': ['10.3.241.152'],
+  'service-test-dual.default.svc.cluster.local': ['10.3.241.157', 'fd00:10:3::157'],
+  'a-service.default.svc.cluster.local': ['10.3.241.161'],
+  'b-service.default.svc.cluster.local': ['10.3.241.162'],
+  'meshed.default.svc.cluster.local': ['10.3.241.163'],
+  'ingress-nginx.default.svc.cluster.local': ['10.3.242.10'],
+  'kubernetes.default.svc.cluster.local': ['10.3.240.1'],
+};
+/** A Service that somebody forgot to create. */
+export const NO_SUCH_SERVICE = 'product-service-svc';
+
 export const PODS: readonly Pod[] = [
   {
     name: 'service-test-1',
@@ -69,7 +85,21 @@ export const PODS: readonly Pod[] = [
     veth: 'veth093e5323',
     servers: serving('service-test-1', { tcp: [8080] }),
   },
-  { name: 'dns-2', node: NODE_A, host: 53, veth: 'veth88b9e2c8', servers: serving('dns-2', { udp: [53] }) },
+  {
+    name: 'a-service-1',
+    node: NODE_A,
+    host: 21,
+    veth: 'veth6b0d11a4',
+    servers: serving('a-service-1', { tcp: [8080] }),
+  },
+  {
+    name: 'meshed-1',
+    node: NODE_A,
+    host: 31,
+    veth: 'veth71c3fe09',
+    servers: [...serving('meshed-1', { tcp: [8080] }), sidecar('sidecar-1')],
+  },
+  { name: 'dns-2', node: NODE_A, host: 53, veth: 'veth88b9e2c8', servers: [resolver('dns-2', ZONE)] },
   { name: 'broken-1', node: NODE_A, host: 66, veth: 'vethaa267a0a', servers: [] },
   { name: 'toolbox-a', node: NODE_A, host: 99, veth: 'vethce9999f2', servers: [] },
   {
@@ -84,9 +114,24 @@ export const PODS: readonly Pod[] = [
     node: NODE_B,
     host: 20,
     veth: 'vethdd6ef22d',
-    servers: serving('ingress-nginx-1', { tcp: [80, 8081] }),
+    servers: [
+      ingress('ingress-nginx-1', {
+        a: '10.3.241.161',
+        b: '10.0.2.22:8080',
+        down: '10.0.2.99:8080',
+        unresolved: `${NO_SUCH_SERVICE}.default.svc.cluster.local`,
+        resolver: '10.3.240.10',
+      }),
+    ],
   },
-  { name: 'dns-1', node: NODE_B, host: 53, veth: 'veth38a48507', servers: serving('dns-1', { udp: [53] }) },
+  {
+    name: 'b-service-1',
+    node: NODE_B,
+    host: 22,
+    veth: 'vethe28f4c17',
+    servers: serving('b-service-1', { tcp: [8080] }),
+  },
+  { name: 'dns-1', node: NODE_B, host: 53, veth: 'veth38a48507', servers: [resolver('dns-1', ZONE)] },
   { name: 'toolbox-b', node: NODE_B, host: 99, veth: 'vethaac5ee86', servers: [] },
   {
     name: 'hostport-web-1',
@@ -99,13 +144,6 @@ export const PODS: readonly Pod[] = [
 
 export const podIp = (pod: Pod): string => `10.0.${pod.node.index}.${pod.host}`;
 export const podIp6 = (pod: Pod): string => `fd00:10:0:${pod.node.index}::${pod.host}`;
-
-/** What the DNS Service answers. */
-export const ZONE: Readonly<Record<string, string>> = {
-  'service-test.default.svc.cluster.local': '10.3.241.152',
-  'ingress-nginx.default.svc.cluster.local': '10.3.242.10',
-  'kubernetes.default.svc.cluster.local': '10.3.240.1',
-};
 
 /** Addresses outside the cluster's own that a node answers ARP for, as MetalLB's speakers do. */
 export const ANNOUNCED: Readonly<Record<string, ClusterNode>> = {
@@ -147,6 +185,7 @@ function clusterPart(mode: Mode): Topology {
         'fd00:100::1',
         serving('kube-apiserver', { tcp: [6443] }),
       ),
+      host('lb', [`${LB_IP}/24`], '10.100.0.1', undefined, [loadBalancer('lb', NODE_A.ip, NODE_B.ip)]),
       ...NODES.map((node) => clusterNode(node, mode)),
       ...PODS.map((pod) =>
         host(
@@ -161,6 +200,7 @@ function clusterPart(mode: Mode): Topology {
     wires: [
       ...NODES.map((node) => wire(node.name, node.ip, 'fabric', `p-${node.name}`)),
       wire('ctrl', '10.100.0.10', 'fabric', 'p-ctrl'),
+      wire('lb', LB_IP, 'fabric', 'p-lb'),
       wire('client', '198.51.100.7', 'fabric', 'cl0'),
       ...PODS.map((pod) => wire(pod.name, podIp(pod), pod.node.name, pod.veth)),
     ],
@@ -169,7 +209,7 @@ function clusterPart(mode: Mode): Topology {
 
 /** The network between client and nodes: a router whose inner side is a switch. It has no default route. */
 function fabric(): Namespace {
-  const ports = ['p-node-a', 'p-node-b', 'p-ctrl'];
+  const ports = ['p-node-a', 'p-node-b', 'p-ctrl', 'p-lb'];
   return {
     name: 'fabric',
     sysctls: { ...quiet, ...forwarding },

@@ -1,7 +1,7 @@
 /** Endless gentle traffic for the live demo. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab, RunResult } from './lab.ts';
-import { scenarios } from './scenarios.ts';
+import { allScenarios } from './scenarios.ts';
 
 const BETWEEN_SCENARIOS_MS = 250;
 const BETWEEN_ROUNDS_MS = 3000;
@@ -13,7 +13,7 @@ export async function traffic(
 ): Promise<void> {
   try {
     for (;;) {
-      for (const scenario of scenarios) {
+      for (const scenario of allScenarios) {
         const result = await lab.run(scenario, signal);
         onRun?.(result);
         await sleep(BETWEEN_SCENARIOS_MS, undefined, { signal });

@@ -14,12 +14,10 @@ import type {
 } from '../trace/request.ts';
 import type { Output } from './output.ts';
 
-/** @param storyOf adds each request told in words, a paragraph a line */
-export function jsonOutput(storyOf?: (request: Request) => readonly string[]): Output {
+export function jsonOutput(): Output {
   return {
     header: () => undefined,
-    render: (request) =>
-      safe(JSON.stringify({ ...requestOf(request), ...(storyOf && { story: storyOf(request) }) })),
+    render: (request) => safe(JSON.stringify(requestOf(request))),
   };
 }
 

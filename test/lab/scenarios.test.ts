@@ -1,13 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { rules } from '../../scripts/lab/rules.ts';
-import { scenarios } from '../../scripts/lab/scenarios.ts';
-import { expectedIn, type Expected } from '../../scripts/lab/scenarios/scenario.ts';
+import { allScenarios, requestsAndNames, scenarios } from '../../scripts/lab/scenarios.ts';
+import {
+  expectedIn,
+  type Dial,
+  type Expected,
+  type ExpectedRequest,
+} from '../../scripts/lab/scenarios/scenario.ts';
 import { MODES, topology, type Mode } from '../../scripts/lab/topology.ts';
 
-const dials = scenarios.flatMap((scenario) => scenario.dials.map((dial) => ({ scenario, dial })));
+const dialsOf = (all: typeof scenarios): { scenario: (typeof scenarios)[number]; dial: Dial }[] =>
+  all.flatMap((scenario) => scenario.dials.map((dial) => ({ scenario, dial })));
+const asks = requestsAndNames.flatMap(({ id, dials }) =>
+  dials.flatMap(({ http }) => (http?.requests ?? []).map(({ path, expect: want }) => ({ id, path, want }))),
+);
 
 it('cover every row that is traced in the lab', () => {
-  const rows = new Set(scenarios.map((scenario) => scenario.row));
+  const rows = new Set(allScenarios.map((scenario) => scenario.row));
   for (const row of [
     'S1',
     'S2',
@@ -17,11 +26,18 @@ it('cover every row that is traced in the lab', () => {
     'S6',
     'S7',
     'S8',
+    'S9',
+    'S10',
+    'S11',
+    'S12',
     'S13',
     'S14',
     'S15',
     'S16',
+    'S17',
     'S18',
+    'S19',
+    'S20',
     'UDP',
     'ICMP',
   ])
@@ -29,18 +45,16 @@ it('cover every row that is traced in the lab', () => {
 });
 
 it('have one id each', () => {
-  const ids = scenarios.map((scenario) => scenario.id);
+  const ids = allScenarios.map((scenario) => scenario.id);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
 describe.each(MODES)('in %s mode', (mode) => {
   const names = topology(mode).namespaces.map(({ name }) => name);
   const servers = topology(mode).namespaces.flatMap((namespace) => namespace.servers.map(({ name }) => name));
-  const expected = dials.map(({ scenario, dial }) => ({
-    id: scenario.id,
-    dial,
-    want: expectedIn(dial, mode),
-  }));
+  const expectedOf = (all: typeof scenarios): { id: string; dial: Dial; want: Expected }[] =>
+    dialsOf(all).map(({ scenario, dial }) => ({ id: scenario.id, dial, want: expectedIn(dial, mode) }));
+  const expected = expectedOf(allScenarios);
 
   it.each(expected)('$id speaks of namespaces and servers that exist', ({ dial, want }) => {
     expect(names).toContain(dial.from);
@@ -49,7 +63,7 @@ describe.each(MODES)('in %s mode', (mode) => {
     if (want.server !== undefined) expect(servers).toContain(want.server);
   });
 
-  it.each(expected)('$id agrees with itself', ({ dial, want }) => {
+  it.each(expectedOf(scenarios))('$id agrees with itself', ({ dial, want }) => {
     expect(want.verdict === 'lost').toBe(want.cause !== undefined);
     expect(want.outcome === 'answered').toBe(want.verdict !== undefined);
     if (dial.until !== undefined && want.outcome === 'answered') expect(want.server).toBe(dial.until);
@@ -60,13 +74,36 @@ describe.each(MODES)('in %s mode', (mode) => {
   });
 
   it.each(expected)('$id names only chains, and jumps, that the rules have', ({ want }) => {
-    for (const { node, chain, via } of places(want, mode)) {
-      const text = ruleText(mode, node);
-      for (const [from, to] of pairs([...via, chain]))
-        expect(leadsTo(text, from, to), `${from} > ${to}`).toBe(true);
+    hasChains(mode, places(want, mode));
+  });
+
+  it.each(asks)("$id, $path: its legs' places and chains exist, one leads to the next", ({ want }) => {
+    for (const { from, to, server, rewrites } of want.legs) {
+      expect(names).toEqual(expect.arrayContaining([from, to]));
+      if (server !== undefined) expect(servers).toContain(server);
+      hasChains(mode, places({ rewrites }, mode));
     }
+    for (const [from, to] of pairs(want.legs.map((leg) => `${leg.from} ${leg.to}`)))
+      expect(to.split(' ')[0]).toBe(from.split(' ')[1]);
+    for (const { leg } of want.carriers) expect(leg).toBeLessThanOrEqual(want.legs.length);
+    agrees(want);
   });
 });
+
+/** What is carried is the client on some leg at least; what is forged or stale is it nowhere at the end. */
+function agrees({ verdict, carriers, legs }: ExpectedRequest): void {
+  if (verdict === 'carried') expect(carriers.some(({ isClient }) => isClient)).toBe(true);
+  if (verdict === 'forged-or-stale')
+    expect(carriers.some(({ leg, isClient }) => leg === legs.length && isClient)).toBe(false);
+}
+
+function hasChains(mode: Mode, all: readonly PlaceOfRule[]): void {
+  for (const { node, chain, via } of all) {
+    const text = ruleText(mode, node);
+    for (const [from, to] of pairs([...via, chain]))
+      expect(leadsTo(text, from, to), `${from} > ${to}`).toBe(true);
+  }
+}
 
 interface PlaceOfRule {
   node: string;
@@ -74,9 +111,9 @@ interface PlaceOfRule {
   via: readonly string[];
 }
 
-function places(want: Expected, mode: Mode = 'iptables'): PlaceOfRule[] {
+function places(want: Pick<Expected, 'rewrites' | 'refusal'>, mode: Mode = 'iptables'): PlaceOfRule[] {
   return [
-    ...want.rewrites.map((rewrite) => ({ node: rewrite.node, ...rewrite.rule[mode] })),
+    ...want.rewrites.flatMap(({ node, rule }) => (rule === undefined ? [] : [{ node, ...rule[mode] }])),
     ...(want.refusal ? [{ node: want.refusal.node, ...want.refusal.rule }] : []),
   ];
 }

@@ -9,6 +9,7 @@ import {
   CLIENT_IP,
   CLIENT_IP6,
   GONE_POD_IP,
+  LB_IP,
   NODE_A,
   NODE_B,
   PODS,
@@ -78,7 +79,7 @@ const NODES = [NODE_A, NODE_B];
 
 /** What has an address, as far as roads go. */
 type Owner =
-  | { readonly kind: 'client' | 'silent' | 'ctrl' | 'nobody' }
+  | { readonly kind: 'client' | 'silent' | 'ctrl' | 'lb' | 'nobody' }
   | { readonly kind: 'node'; readonly node: ClusterNode }
   | { readonly kind: 'pod'; readonly node: ClusterNode; readonly pod?: Pod };
 
@@ -86,6 +87,7 @@ function ownerOf(ip: string): Owner {
   if ([CLIENT_IP, ALLOWED_CLIENT_IP, CLIENT_IP6].includes(ip)) return { kind: 'client' };
   if (ip === SILENT_IP) return { kind: 'silent' };
   if (ip === '10.100.0.10') return { kind: 'ctrl' };
+  if (ip === LB_IP) return { kind: 'lb' };
   if (ip === GONE_POD_IP) return { kind: 'pod', node: NODE_B };
   const pod = PODS.find((one) => podIp(one) === ip || podIp6(one) === ip);
   if (pod !== undefined) return { kind: 'pod', node: pod.node, pod };
@@ -117,6 +119,7 @@ function leaveHost(netns: string): Onward {
           : {
               client: { netns: 'fabric', port: 'cl0' },
               ctrl: { netns: 'fabric', port: 'p-ctrl' },
+              lb: { netns: 'fabric', port: 'p-lb' },
               'plain-client': { netns: 'plain-router', port: 'eth0' },
               'plain-server': { netns: 'plain-router', port: 'eth1' },
             }[netns];
@@ -152,13 +155,14 @@ function crossFabric(
 ): Onward {
   const owner = ownerOf(dst);
   const from = NODES.find(({ name }) => port === `p-${name}`);
-  const isNear = owner.kind === 'node' || owner.kind === 'ctrl';
+  const isHost = owner.kind === 'ctrl' || owner.kind === 'lb';
+  const isNear = owner.kind === 'node' || isHost;
   // A node has a route to the other's pods; the control plane has only its default route.
   const direct = port !== 'cl0' && (isNear || (from !== undefined && owner.kind === 'pod'));
   const told = port === 'cl0' ? 'cl0' : 'br0';
   if (owner.kind === 'client') return { steps: [step('cl0', told)], next: { netns: 'client', port: 'eth0' } };
   if (owner.kind === 'silent') return { steps: [step('cl0', told)] };
-  const target = 'node' in owner ? owner.node.name : owner.kind === 'ctrl' ? 'ctrl' : announced[dst]?.name;
+  const target = 'node' in owner ? owner.node.name : isHost ? owner.kind : announced[dst]?.name;
   if (target === undefined) return ENDS;
   const steps = direct ? [step(`p-${target}`, port)] : [step('br0', told), step(`p-${target}`, told)];
   return { steps, next: { netns: target, port: 'eth0' } };

@@ -8,7 +8,14 @@ import {
   type ExpectedRewrite,
   type Scenario,
 } from '../../scripts/lab/scenarios/scenario.ts';
-import { NODE_A, NODE_B, PODS, type ClusterNode, type Identity } from '../../scripts/lab/topology.ts';
+import {
+  NODE_A,
+  NODE_B,
+  PODS,
+  topology,
+  type ClusterNode,
+  type Identity,
+} from '../../scripts/lab/topology.ts';
 import { formatEndpoint } from '../../src/events/tuple.ts';
 import type { Ends, Endpoint, Hop, Request } from '../../src/trace/request.ts';
 import { roadOf, type Step, type Stop } from './road.ts';
@@ -147,7 +154,7 @@ class Teller {
     const after: Pair = isDestination(rewrite)
       ? { ...pair, dst: this.#dial.protocol === 'icmp' ? { ip: end.ip } : end }
       : { ...pair, src: { ip: end.ip, port: end.port ?? this.#seen(end.ip)?.port } };
-    const { chain, via } = rule[this.#mode];
+    const { chain, via } = rule?.[this.#mode] ?? { chain: '', via: [] };
     // kube-proxy's masquerade serves all Services by one rule: for which, the way to it tells.
     const named = service ?? this.#expected.rewrites.find((one) => one.service !== undefined)?.service;
     const servesAll = kind === 'masquerade' && /^(KUBE-POSTROUTING|masquerading)$/.test(chain);
@@ -158,7 +165,7 @@ class Teller {
       device: deviceOf(hook, stop),
       before: this.#ends(pair),
       after: this.#ends(after),
-      rule: { chain, via: [...via], service: servesAll ? named : service },
+      rule: rule && { chain, via: [...via], service: servesAll ? named : service },
     });
     return after;
   }
@@ -190,7 +197,7 @@ class Teller {
       before: ends,
       after: ends,
       // No socket of the kernel listens for the others.
-      process: ['tcp', 'udp'].includes(this.#dial.protocol) ? server : undefined,
+      process: ['tcp', 'udp'].includes(this.#dial.protocol) ? programOf(server) : undefined,
     });
     const port = this.#dial.protocol === 'icmp' ? undefined : dst.port;
     story.server = { netns: stop.netns, ip: dst.ip, ...(port !== undefined && { port }) };
@@ -319,6 +326,14 @@ function endOf(text: string): End {
   const [, bracketed, plain, port] = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
   const ip = bracketed ?? plain;
   return ip === undefined ? { ip: text } : { ip, port: Number(port) };
+}
+
+/** A real server goes by its program's name, the lab's own ones each by its own. */
+function programOf(name: string | undefined): string | undefined {
+  const found = topology('iptables')
+    .namespaces.flatMap(({ servers }) => servers)
+    .find((server) => server.name === name);
+  return found !== undefined && 'program' in found ? found.program : name;
 }
 
 export const nodeOf = (netns: string): string | undefined =>

@@ -6,33 +6,31 @@ import socket
 import struct
 
 A, TXT, AAAA, IN = 1, 16, 28, 1
-NXDOMAIN = 3
+TYPES = {"A": A, "AAAA": AAAA}
+RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 
 
-def query(identifier, name):
-    return struct.pack("!6H", identifier, 0x0100, 1, 0, 0, 0) + _name(name) + struct.pack("!2H", A, IN)
+def query(identifier, name, kind):
+    return struct.pack("!6H", identifier, 0x0100, 1, 0, 0, 0) + _name(name) + struct.pack("!2H", TYPES[kind], IN)
 
 
-def answer(request, zone, note):
+def answer(request, note):
+    """Of the lab's own server: every name has one address."""
     identifier, flags = struct.unpack_from("!2H", request)
-    name, end = _read_name(request, 12)
+    _asked, end = _read_name(request, 12)
     question = request[12 : end + 4]
-    kind = struct.unpack_from("!H", request, end)[0]
-    ip = zone.get(name.lower().rstrip("."))
     records = b""
-    if ip is not None and kind == (AAAA if ":" in ip else A):
-        packed = socket.inet_pton(socket.AF_INET6 if ":" in ip else socket.AF_INET, ip)
-        records = b"\xc0\x0c" + struct.pack("!2HIH", kind, IN, 30, len(packed)) + packed
-    flags = 0x8580 | (flags & 0x0100) | (NXDOMAIN if ip is None else 0)
+    if struct.unpack_from("!H", request, end)[0] == A:
+        records = b"\xc0\x0c" + struct.pack("!2HIH4s", A, IN, 30, 4, socket.inet_aton("192.0.2.1"))
     text = note.encode()[:255]
     extra = b"\x00" + struct.pack("!2HIH", TXT, IN, 0, len(text) + 1) + bytes([len(text)]) + text
-    header = struct.pack("!6H", identifier, flags, 1, 1 if records else 0, 0, 1)
+    header = struct.pack("!6H", identifier, 0x8580 | (flags & 0x0100), 1, 1 if records else 0, 0, 1)
     return header + question + records + extra
 
 
 def read_answer(response):
-    """(rcode, addresses, note)"""
-    flags, questions, answers = struct.unpack_from("!3H", response, 2)
+    """(identifier, rcode, addresses, note)"""
+    identifier, flags, questions, answers = struct.unpack_from("!4H", response)
     extras = struct.unpack_from("!H", response, 10)[0]
     at = 12
     for _ in range(questions):
@@ -47,7 +45,7 @@ def read_answer(response):
             addresses.append(socket.inet_ntop(socket.AF_INET if kind == A else socket.AF_INET6, data))
         elif kind == TXT:
             note = data[1:].decode()
-    return flags & 15, addresses, note
+    return identifier, RCODES.get(flags & 15, str(flags & 15)), addresses, note
 
 
 def _name(name):

@@ -4,7 +4,9 @@ import os
 import signal
 import socket
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+MS_NOSUID, MS_NODEV, MS_REC, MS_SLAVE = 2, 4, 0x4000, 1 << 19
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -14,11 +16,23 @@ def enter(name):
     """Put this process into a named network namespace (os.setns came with Python 3.12)."""
     fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
     try:
-        if _libc.setns(fd, CLONE_NEWNET) != 0:
-            error = ctypes.get_errno()
-            raise OSError(error, f"setns {name}: {os.strerror(error)}")
+        _check(_libc.setns(fd, CLONE_NEWNET), f"setns {name}")
     finally:
         os.close(fd)
+
+
+def private_tmp():
+    """Give this process and its children a /tmp of their own, which is gone when the last of them is."""
+    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    # What is unmounted outside must go here too, or a deleted network namespace would live on.
+    _check(_libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None), "mount /")
+    _check(_libc.mount(b"tmpfs", b"/tmp", b"tmpfs", MS_NOSUID | MS_NODEV, b"size=4m"), "mount /tmp")
+
+
+def _check(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
 def rename(comm):

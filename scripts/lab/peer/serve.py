@@ -1,10 +1,12 @@
 """The lab's servers: one forked child for each, in its own namespace and under its own name.
 
-stdin: {"zone": {name: ip}, "servers": [{"netns", "name", "tcp", "udp", "sctp": [ports]}]}
-TCP ports answer any HTTP request, UDP ports any DNS query, SCTP ports open and close; all tell the source address
-they saw. Ends, with
-status 0, once every child listens; the children go on until they are killed. If it is killed before, or one
-child fails, all children die with it.
+stdin: {"servers": [{"netns", "name", "tcp", "udp", "sctp": [ports]} or
+                    {"netns", "name", "program", "files": {name: text}, "commands": [[word, ...], ...]}]}
+TCP ports answer any HTTP request, with the status that a path /status/N names, UDP ports any DNS query, SCTP ports
+open and close; all tell the source address they saw, and the HTTP ones what the request carried besides. The others
+are real programs: their commands run with a /tmp of their own that holds their files, and leave a daemon behind.
+Ends, with status 0, once every child listens; the children go on until they are killed. If it is killed before, or
+one child fails, all children die with it; whoever called it ends the daemons, by their namespaces.
 """
 import json
 import os
@@ -20,7 +22,7 @@ import sctp
 
 def main():
     plan = json.load(sys.stdin)
-    children = [start(server, plan["zone"]) for server in plan["servers"]]
+    children = [start(server) for server in plan["servers"]]
     for server, channel in zip(plan["servers"], children):
         said = channel.recv(1000)
         if said != b"ready":
@@ -30,33 +32,22 @@ def main():
         channel.recv(1)  # until it has closed its end: from then on it outlives us
 
 
-def start(server, zone):
+def start(server):
     ours, theirs = socket.socketpair()
     parent = os.getpid()
     if os.fork() == 0:
         ours.close()
         namespace.die_with_parent(parent)
-        run_child(server, zone, theirs)
+        run_child(server, theirs)
     theirs.close()
     return ours
 
 
-def run_child(server, zone, channel):
+def run_child(server, channel):
     os.setsid()  # a Ctrl-C meant for the lab's runner must not reach it
     try:
         namespace.enter(server["netns"])
-        namespace.rename(server["name"])
-        selector = selectors.DefaultSelector()
-        for port in server["tcp"]:
-            listener = listen(socket.SOCK_STREAM, port)
-            selector.register(listener, selectors.EVENT_READ, lambda s: accept(selector, s, server["name"]))
-        for port in server["udp"]:
-            sock = listen(socket.SOCK_DGRAM, port)
-            selector.register(sock, selectors.EVENT_READ, lambda s: answer_query(s, zone, server["name"]))
-        for port in server["sctp"]:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, sctp.PROTOCOL)
-            peer = sctp.Server(port, lambda client: note(client, server["name"]))
-            selector.register(sock, selectors.EVENT_READ, lambda s, peer=peer: answer_sctp(s, peer))
+        selector = run_commands(server) if "commands" in server else listen_on_all(server)
     except OSError as error:
         channel.send(str(error).encode())
         os._exit(1)
@@ -65,9 +56,44 @@ def run_child(server, zone, channel):
     channel.recv(10)
     namespace.outlive_parent()
     channel.close()
-    while True:
+    while selector.get_map():
         for key, _events in selector.select():
             key.data(key.fileobj)
+    os._exit(0)
+
+
+def run_commands(server):
+    """The daemon that they leave is no child of ours: there is nothing to wait for."""
+    namespace.private_tmp()
+    os.chdir("/tmp")
+    for path, text in server["files"].items():
+        with open(path, "w") as file:
+            file.write(text)
+    output = os.open("output", os.O_CREAT | os.O_RDWR)
+    into = [(os.POSIX_SPAWN_DUP2, output, fd) for fd in (1, 2)]
+    for command in server["commands"]:
+        path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        status = os.waitpid(os.posix_spawnp(command[0], command, path, file_actions=into), 0)[1]
+        if status != 0:
+            said = os.pread(output, 500, 0).decode(errors="replace").strip().splitlines()
+            raise OSError(f"{command[0]}: {said[-1] if said else f'status {status}'}")
+    return selectors.DefaultSelector()
+
+
+def listen_on_all(server):
+    namespace.rename(server["name"])
+    selector = selectors.DefaultSelector()
+    for port in server["tcp"]:
+        listener = listen(socket.SOCK_STREAM, port)
+        selector.register(listener, selectors.EVENT_READ, lambda s: accept(selector, s, server["name"]))
+    for port in server["udp"]:
+        sock = listen(socket.SOCK_DGRAM, port)
+        selector.register(sock, selectors.EVENT_READ, lambda s: answer_query(s, server["name"]))
+    for port in server["sctp"]:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, sctp.PROTOCOL)
+        peer = sctp.Server(port, lambda client: note(client, server["name"]))
+        selector.register(sock, selectors.EVENT_READ, lambda s, peer=peer: answer_sctp(s, peer))
+    return selector
 
 
 def listen(kind, port):
@@ -87,17 +113,15 @@ def accept(selector, listener, name):
     except OSError:  # gone before we took it
         return
     connection.setblocking(False)
-    head = bytearray()
+    received = bytearray()
 
     def on_bytes(sock):
         try:
-            received = sock.recv(4096)
-            head.extend(received)
-            if received and b"\r\n\r\n" not in head:
+            chunk = sock.recv(4096)
+            received.extend(chunk)
+            if chunk and answer_all(sock, received, peer, name):
                 return
-            if received:
-                sock.send(http_answer(peer, name))
-        except OSError:
+        except (OSError, ValueError):  # it is gone, or speaks no HTTP
             pass
         selector.unregister(sock)
         sock.close()
@@ -105,22 +129,47 @@ def accept(selector, listener, name):
     selector.register(connection, selectors.EVENT_READ, on_bytes)
 
 
+def answer_all(sock, received, peer, name):
+    """Answer what is complete, in its order; whether the connection is to be kept."""
+    while b"\r\n\r\n" in received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        received[:] = rest
+        start, *lines = head.decode("latin-1").split("\r\n")
+        method, path, version = start.split(" ")
+        headers = [(key.lower(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
+        keep = version == "HTTP/1.1" and ("connection", "close") not in headers
+        answer_head, body = http_answer(path, headers, note(peer, name), keep)
+        sock.send(answer_head if method == "HEAD" else answer_head + body)
+        if not keep:
+            return False
+    return True
+
+
 def note(peer, name):
     return {"peer": namespace.endpoint(peer), "server": name}
 
 
-def http_answer(peer, name):
-    body = json.dumps(note(peer, name)) + "\n"
-    return (
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
+TOLD = ("host", "x-forwarded-for", "x-real-ip", "forwarded", "x-request-id")
 
 
-def answer_query(sock, zone, name):
+def http_answer(path, headers, note, keep):
+    status = path.removeprefix("/status/") if path.startswith("/status/") else "200"
+    received = [[key, value] for key, value in headers if key in TOLD]
+    body = json.dumps({**note, "received": received}).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {int(status)} {REASONS.get(status, 'As asked')}\r\nContent-Type: application/json\r\n"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode(), body
+
+
+REASONS = {"200": "OK", "401": "Unauthorized", "404": "Not Found"}
+
+
+def answer_query(sock, name):
     try:
         request, peer = sock.recvfrom(4096)
-        sock.sendto(dns.answer(request, zone, json.dumps(note(peer, name))), peer)
+        sock.sendto(dns.answer(request, json.dumps(note(peer, name))), peer)
     except (OSError, IndexError, UnicodeDecodeError, struct.error):  # not a query, or its sender is gone
         pass
 

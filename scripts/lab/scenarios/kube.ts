@@ -46,8 +46,15 @@ export const INGRESS_LOCAL = service('default/ingress-nginx-local:http', '10.3.2
 export const API = service('default/kubernetes:https', '10.3.240.1', 443, 0);
 export const DNS = service('kube-system/kube-dns:dns', '10.3.240.10', 53, 0, 'udp');
 export const DNS_EXTERNAL = service('kube-system/dns-external:dns', '10.3.240.11', 53, 30053, 'udp');
-/** Not in the dumps: see added.ts. */
+export const INGRESS_PROXY = service('default/ingress-nginx-proxyproto:http', '10.3.242.12', 80, 30081);
+/** From here on not in the dumps: see added.ts. */
 export const SCTP = service('default/sctp-test:sctp', '10.3.241.160', 9999, 32009, 'sctp');
+export const A_SERVICE = service('default/a-service:http', '10.3.241.161', 80, 0);
+export const B_SERVICE = service('default/b-service:http', '10.3.241.162', 80, 0);
+export const MESHED = service('default/meshed:http', '10.3.241.163', 80, 0);
+export const INGRESS_TLS = service('default/ingress-nginx-tls:https', '10.3.242.13', 443, 30443);
+/** Its only endpoint is switched off, and still listed. */
+export const DNS_DOWN = service('kube-system/dns-down:dns', '10.3.240.13', 53, 0, 'udp');
 export const NO_PODS = service('default/no-pods:http', '10.3.243.1', 80, 32001);
 export const NOT_READY = service('default/not-ready:http', '10.3.243.2', 80, 0);
 

@@ -1,12 +1,20 @@
 /** What a scenario is: what to dial, and what then must be true of it. */
 import type { Protocol } from '../../../src/events/tuple.ts';
-import type { FailureKind, Hook, LossCause, State, Verdict } from '../../../src/trace/request.ts';
+import type {
+  Carrier,
+  FailureKind,
+  Hook,
+  JointEvidence,
+  LossCause,
+  State,
+  Verdict,
+} from '../../../src/trace/request.ts';
 import type { Service } from './kube.ts';
 import type { ClusterNode, Mode } from '../topology.ts';
 
 export interface Scenario {
   readonly id: string;
-  /** Row of the table of systems to trace: S1 … S18, or what it is where it has no row. */
+  /** Row of the table of systems to trace: S1 … S20, or what it is where it has no row. */
   readonly row: string;
   readonly title: string;
   readonly prepare?: readonly Preparation[];
@@ -27,6 +35,14 @@ export type Preparation =
       readonly client: string;
       readonly service: Service;
       readonly endpoint: string;
+    }
+  /** A conntrack entry as an earlier query of this client's port would have left it before the Service's pod moved. */
+  | {
+      readonly kind: 'stale-entry';
+      readonly node: ClusterNode;
+      readonly client: { readonly ip: string; readonly port: number };
+      readonly service: Service;
+      readonly movedFrom: string;
     };
 
 export interface Dial {
@@ -38,13 +54,89 @@ export interface Dial {
   readonly to: { readonly ip: string; readonly port: number };
   /** Name in the HTTP Host header, or asked of DNS. */
   readonly ask?: string;
+  /** DNS: asked at once, from one port; `A` where it does not say. */
+  readonly types?: readonly DnsType[];
+  /** The address is first asked for, as a pod's resolver does; `to.ip` is what it must be. */
+  readonly lookUp?: LookUp;
+  /** What is asked on the connection; where it does not say, one GET of /ping. */
+  readonly http?: HttpDial;
   /** Dial again until this server answers: which backend a Service gives is random. */
   readonly until?: string;
   readonly timeoutMs?: number;
   readonly expect: Expected | Readonly<Record<Mode, Expected>>;
 }
 
-export type Outcome = 'answered' | 'refused' | 'unreachable' | 'reset' | 'timeout' | 'failed';
+export type DnsType = 'A' | 'AAAA';
+
+export interface LookUp {
+  readonly name: string;
+  /** Address that the pod's resolv.conf has. */
+  readonly resolver: string;
+  /** In their order: tried in vain by the search list, and the last. */
+  readonly expect: readonly ExpectedTry[];
+}
+
+export interface ExpectedTry {
+  readonly name: string;
+  /** Absent where nobody answered. */
+  readonly rcode?: string;
+  /** Of A and AAAA, in this order. */
+  readonly answers: readonly string[];
+  /** The resolver's pod. */
+  readonly server?: string;
+}
+
+export interface HttpDial {
+  /** The name that the TLS ClientHello asks for. */
+  readonly tls?: string;
+  /** All are sent before an answer is read. */
+  readonly pipelined?: true;
+  readonly requests: readonly Ask[];
+}
+
+/** One request on a connection, and what must come of it. */
+export interface Ask {
+  readonly method?: 'GET' | 'HEAD';
+  readonly host: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly expect: ExpectedRequest;
+}
+
+export interface ExpectedRequest {
+  /** Absent where it is not answered. */
+  readonly status?: number;
+  readonly verdict?: Verdict;
+  readonly cause?: LossCause;
+  readonly failure?: ExpectedFailure;
+  /** What proxies dialled for it, in order; the client's own connection is what the dial expects. */
+  readonly legs: readonly ExpectedLeg[];
+  /** What each leg carries of who asked; the first leg's index is 0. */
+  readonly carriers: readonly Carrier[];
+}
+
+/** A connection that a proxy opened. */
+export interface ExpectedLeg {
+  /** Namespace of the proxy, and of what it reached. */
+  readonly from: string;
+  readonly to: string;
+  /** `ip:port` dialled. */
+  readonly dialled: string;
+  /** Absent where nobody took it. */
+  readonly server?: string;
+  readonly sourceSeen?: string;
+  readonly rewrites: readonly ExpectedRewrite[];
+  /** The path it asks for, where it is another. */
+  readonly path?: string;
+  /** What ties it to the leg before: any of these. */
+  readonly joinedBy: readonly JointEvidence[];
+}
+
+export type ExpectedFailure = FailureKind | 'stale-conntrack';
+
+/** `closed`: without an answer. `unresolved`: nothing was dialled, its name has no address. */
+export type Outcome =
+  'answered' | 'refused' | 'unreachable' | 'reset' | 'timeout' | 'failed' | 'closed' | 'unresolved';
 
 /** Of the last attempt of a dial. */
 export interface Expected {
@@ -58,7 +150,13 @@ export interface Expected {
   readonly states: readonly State[];
   readonly verdict?: Verdict;
   readonly cause?: LossCause;
-  readonly failure?: FailureKind;
+  readonly failure?: ExpectedFailure;
+  /** What DNS answers, for each type asked. */
+  readonly queries?: readonly {
+    readonly type: DnsType;
+    readonly rcode: string;
+    readonly answers: readonly string[];
+  }[];
   /** Every rewrite of the first packet, in order. */
   readonly rewrites: readonly ExpectedRewrite[];
   /** Where the packet ended, if a rule or a host refused it. */
@@ -73,7 +171,8 @@ export interface ExpectedRewrite {
   readonly hook: Hook;
   /** The new destination `ip:port`; the new source `ip`, or `ip:port` where the port is certain. */
   readonly to: string;
-  readonly rule: Readonly<Record<Mode, ExpectedRule>>;
+  /** Absent where none that stands now did it. */
+  readonly rule?: Readonly<Record<Mode, ExpectedRule>>;
   /** `namespace/name:port`. */
   readonly service?: string;
 }
