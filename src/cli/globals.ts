@@ -3,6 +3,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
+import { explainJsonOutput, explainOutput } from '../outputs/explain.ts';
 import { jsonOutput } from '../outputs/json.ts';
 import type { Output } from '../outputs/output.ts';
 import { textOutput } from '../outputs/text.ts';
@@ -45,7 +46,10 @@ export function hasColor(
   return stdout.isTTY ?? false;
 }
 
-export function outputOf(globals: GlobalOptions, stdout: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Output {
+/** What a verb prints requests by. */
+export type OutputOf = (globals: GlobalOptions, stdout: NodeJS.WriteStream, env: NodeJS.ProcessEnv) => Output;
+
+export const outputOf: OutputOf = (globals, stdout, env) => {
   const colors: Colors = pc.createColors(hasColor(globals, stdout, env));
   switch (globals.output) {
     case 'json':
@@ -55,4 +59,22 @@ export function outputOf(globals: GlobalOptions, stdout: NodeJS.WriteStream, env
     case 'text':
       return textOutput(colors);
   }
+};
+
+/** Where no terminal says how wide it is. */
+const USUAL_WIDTH = 80;
+
+/** Each request told in words; `wide` with the rules as their own tool prints them. */
+export const storyOutputOf: OutputOf = (globals, stdout, env) => {
+  if (globals.output === 'json') return explainJsonOutput();
+  return explainOutput({
+    colors: pc.createColors(hasColor(globals, stdout, env)),
+    width: () => widthOf(stdout),
+    rules: globals.output === 'wide',
+  });
+};
+
+/** Node leaves it out where stdout is no terminal, whatever its types say; a terminal may say 0. */
+function widthOf({ columns = 0 }: { readonly columns?: number }): number {
+  return columns === 0 ? USUAL_WIDTH : columns;
 }

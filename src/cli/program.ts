@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { addGlobals } from './globals.ts';
 import { completionVerb } from './verbs/completion.ts';
 import { doctorVerb } from './verbs/doctor.ts';
+import { explainVerb } from './verbs/explain.ts';
 import { liveVerb } from './verbs/live.ts';
 import { recordVerb } from './verbs/record.ts';
 import { replayVerb } from './verbs/replay.ts';
@@ -16,7 +17,15 @@ export function buildProgram(context: Context): Command {
     .version(context.version, '-V, --version');
   addGlobals(program);
   program.addCommand(liveVerb(context), { isDefault: true });
-  for (const verb of [traceVerb, recordVerb, replayVerb, doctorVerb, schemaVerb, completionVerb]) {
+  for (const verb of [
+    traceVerb,
+    recordVerb,
+    replayVerb,
+    explainVerb,
+    doctorVerb,
+    schemaVerb,
+    completionVerb,
+  ]) {
     program.addCommand(verb(context));
   }
   program.addHelpText(
@@ -25,6 +34,7 @@ export function buildProgram(context: Context): Command {
 Examples:
   nathop                                               the live view of what happens on this machine
   nathop trace -c 1 -- curl http://10.100.0.2:32213/   the way of one request
+  nathop explain -c 1 -- curl http://10.100.0.2:32213/ the same as a story, with the reasons
   nathop record before.nathop --for 1m                 to replay and to share
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 this machine cannot trace (nathop doctor says why).`,

@@ -5,14 +5,14 @@ import { UsageError } from '../events/errors.ts';
 import { RecordingSource } from '../sources/recording/source.ts';
 import type { Context } from './context.ts';
 import { filterFrom } from './filters.ts';
-import { globalsOf, hasColor, outputOf } from './globals.ts';
+import { globalsOf, hasColor, outputOf as linesOf } from './globals.ts';
 import { isWatched } from './is-watched.ts';
 import { notesOn } from './notes.ts';
 import { print } from './print.ts';
 import { watch } from './watch.ts';
 
 interface ReplayFlags {
-  readonly live: boolean;
+  readonly live?: boolean;
   readonly speed?: number;
   readonly count?: number;
   readonly for?: number;
@@ -20,20 +20,26 @@ interface ReplayFlags {
 }
 
 /** @returns the exit status */
-export async function replay(context: Context, verb: Command, paths: readonly string[]): Promise<number> {
+export async function replay(
+  context: Context,
+  verb: Command,
+  paths: readonly string[],
+  outputOf = linesOf,
+): Promise<number> {
   const flags = verb.opts<ReplayFlags>();
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);
   const notes = notesOn(context.stderr, globals);
-  if (flags.live && !isWatched(context)) {
+  const live = flags.live ?? false;
+  if (live && !isWatched(context)) {
     throw new UsageError('--live needs a terminal', 'leave it out: replay then prints as trace does');
   }
-  const speed = flags.speed ?? (flags.live ? 1 : 0);
+  const speed = flags.speed ?? (live ? 1 : 0);
   // On the full screen there is no line for a note; what could not be read is said when it is left.
   const held: string[] = [];
   const source = await RecordingSource.open(paths, {
     speed,
-    note: (text) => (flags.live ? held.push(text) : notes.say(text)),
+    note: (text) => (live ? held.push(text) : notes.say(text)),
     keepUp: () => context.out.keepUp(),
   });
   const common = {
@@ -44,7 +50,7 @@ export async function replay(context: Context, verb: Command, paths: readonly st
     notes,
     ...(flags.for !== undefined && { forMs: flags.for }),
   };
-  if (!flags.live) {
+  if (!live) {
     const output = outputOf(globals, context.stdout, context.env);
     return print({
       ...common,

@@ -7,6 +7,8 @@ import type { Writable } from 'node:stream';
 import { FailedError, reasonOf } from '../events/errors.ts';
 
 const HELD_BYTES = 64 * 1024 * 1024;
+/** Written at once, at the latest when the lines of one turn of the event loop are there. */
+const BATCH = 64 * 1024;
 
 export class LineSink {
   /** Aborted when nobody reads any more. */
@@ -16,6 +18,7 @@ export class LineSink {
   private readonly stream: Writable;
   private readonly closing = new AbortController();
   private error: Error | undefined;
+  private batch = '';
 
   constructor(stream: Writable) {
     this.stream = stream;
@@ -29,18 +32,30 @@ export class LineSink {
 
   line(text: string): void {
     if (this.closed.aborted) return;
-    if (this.stream.writableLength > HELD_BYTES) this.leftOut++;
-    else this.stream.write(`${text}\n`);
+    if (this.stream.writableLength > HELD_BYTES) {
+      this.leftOut++;
+      return;
+    }
+    if (this.batch === '') process.nextTick(() => this.write());
+    this.batch += `${text}\n`;
+    if (this.batch.length >= BATCH) this.write();
+  }
+
+  private write(): void {
+    if (this.batch !== '' && !this.closed.aborted) this.stream.write(this.batch);
+    this.batch = '';
   }
 
   /** Resolves when the reader has taken enough for more to be made; for sources that can wait. */
   async keepUp(): Promise<void> {
+    this.write();
     if (!this.stream.writableNeedDrain || this.closed.aborted) return;
     await once(this.stream, 'drain', { signal: this.closed }).catch(() => undefined);
   }
 
   /** Resolves when all is written, or nobody reads. @throws FailedError where stdout failed but by a reader's leaving */
   async drained(): Promise<void> {
+    this.write();
     // Also where nothing is held: a file is written at once, and says only later that its disk is full.
     if (!this.closed.aborted) {
       await new Promise<void>((resolve) => {

@@ -1,10 +1,11 @@
-/** Tracing this machine into lines, and into a recording if one is asked for: `trace`, `record`, `live` unwatched. */
+/** Tracing this machine into lines, and into a recording if one is asked for: `trace`, `record`, `explain`, `live` unwatched. */
 import type { Command } from 'commander';
 import { wallOffset } from '../events/recording.ts';
 import { readClocks } from '../sources/clock.ts';
 import type { Context } from './context.ts';
 import { filterFrom } from './filters.ts';
-import { globalsOf, outputOf } from './globals.ts';
+import { globalsOf, outputOf as linesOf } from './globals.ts';
+import type { OutputOf } from './globals.ts';
 import { LiveSource } from './live-source.ts';
 import { notesOn } from './notes.ts';
 import { print } from './print.ts';
@@ -18,8 +19,17 @@ export interface TraceHereOptions extends TracingOptions {
   readonly for?: number;
 }
 
+export interface TraceHow {
+  readonly record?: RecordHere;
+  readonly outputOf?: OutputOf;
+}
+
 /** @returns the exit status */
-export async function traceHere(context: Context, verb: Command, record?: RecordHere): Promise<number> {
+export async function traceHere(
+  context: Context,
+  verb: Command,
+  { record, outputOf = linesOf }: TraceHow = {},
+): Promise<number> {
   const options = verb.opts<TraceHereOptions>();
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);

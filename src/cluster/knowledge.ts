@@ -4,10 +4,11 @@ import type { Tuple } from '../events/tuple.ts';
 import type { Knowledge, Place, RuleBook } from '../trace/knowledge.ts';
 import type { Endpoint } from '../trace/request.ts';
 import { Addresses } from './addresses.ts';
+import { Endpoints } from './endpoints.ts';
 import { findListener } from './listener.ts';
 import { Neighbourhood } from './neighbourhood.ts';
+import { bookOf } from './rules/book.ts';
 import { NamespaceRules } from './rules/namespace-rules.ts';
-import type { IsLocal } from './rules/packet.ts';
 import { ServiceNames } from './service-names.ts';
 
 /** Namespaces that went whose names are kept: what they did is still being told, and stale entries point at them. */
@@ -22,6 +23,7 @@ export class ClusterKnowledge implements Knowledge {
   readonly #addresses = new Addresses();
   #neighbourhood = new Neighbourhood([]);
   #services = new ServiceNames([]);
+  readonly #endpoints = new Endpoints();
   #stale = false;
 
   take(event: NameEvent): void {
@@ -43,13 +45,9 @@ export class ClusterKnowledge implements Knowledge {
 
   place(netns: NetnsId): Place | undefined {
     const known = this.#known(netns);
-    return (
-      known && {
-        name: known.name,
-        role: known.role,
-        ...(known.node === undefined ? {} : { node: known.node }),
-      }
-    );
+    if (known === undefined) return undefined;
+    const { name, role, node } = known;
+    return node === undefined ? { name, role } : { name, role, node };
   }
 
   device(netns: NetnsId, ifindex: number): string | undefined {
@@ -69,6 +67,14 @@ export class ClusterKnowledge implements Knowledge {
 
   endpoint(netns: NetnsId, ip: string, port: number, protocol: Tuple['protocol']): Endpoint {
     this.#refresh();
+    const known = this.#endpoints.get(netns, ip, port, protocol);
+    if (known !== undefined) return known;
+    const found = this.#find(netns, ip, port, protocol);
+    this.#endpoints.set(netns, ip, port, protocol, found);
+    return found;
+  }
+
+  #find(netns: NetnsId, ip: string, port: number, protocol: Tuple['protocol']): Endpoint {
     const address = canonicalAddress(ip) ?? ip;
     const ends = protocol === 'icmp' ? { ip: address } : { ip: address, port };
     const service =
@@ -145,6 +151,7 @@ export class ClusterKnowledge implements Knowledge {
   #refresh(): void {
     if (!this.#stale) return;
     this.#stale = false;
+    this.#endpoints.clear();
     const all = [...this.#namespaces.values()];
     this.#neighbourhood = new Neighbourhood([...this.#gone.values(), ...all]);
     this.#services = new ServiceNames(
@@ -162,12 +169,6 @@ export class ClusterKnowledge implements Knowledge {
     );
   }
 }
-
-const bookOf = (rules: NamespaceRules, isLocal: IsLocal): RuleBook => ({
-  rewriteRule: (rewrite) => rules.rewriteRule(rewrite, isLocal),
-  refusalRule: (refusal) => rules.refusalRule(refusal, isLocal),
-  nodePorts: () => rules.nodePorts(),
-});
 
 /** Multicast, broadcast and the unspecified address belong to nobody. */
 const isGroup = (address: string): boolean =>

@@ -14,10 +14,12 @@ import type {
 } from '../trace/request.ts';
 import type { Output } from './output.ts';
 
-export function jsonOutput(): Output {
+/** @param storyOf adds each request told in words, a paragraph a line */
+export function jsonOutput(storyOf?: (request: Request) => readonly string[]): Output {
   return {
     header: () => undefined,
-    render: (request) => safe(JSON.stringify(requestOf(request))),
+    render: (request) =>
+      safe(JSON.stringify({ ...requestOf(request), ...(storyOf && { story: storyOf(request) }) })),
   };
 }
 

@@ -159,40 +159,45 @@ const failure = z.object({
   text: z.string(),
 });
 
-export const requestSchema = z
-  .object({
-    v: z.literal(1),
-    id: z.string().describe('Stable: the same recording gives the same ids.'),
-    startedAt: z
-      .string()
-      .exactOptional()
-      .describe('UTC, to the microsecond. Absent for a connection older than the trace.'),
-    durationMs: z.number().exactOptional(),
-    protocol: z.enum(['tcp', 'udp', 'sctp', 'icmp']),
-    state: z.enum(['open', 'established', 'closed', 'refused', 'rejected', 'dropped', 'unanswered']),
-    client: endpoint.describe('Who asked.'),
-    dialled: endpoint.describe('The address it asked for.'),
-    server: endpoint.exactOptional().describe('Who served.'),
-    sourceSeenByServer: endpoint.exactOptional().describe('What getpeername() gives the server.'),
-    hops: z.array(hop).describe("In order, the first packet's way."),
-    replyHops: z.array(hop),
-    clientIp,
-    http: http.exactOptional(),
-    tls: z
-      .object({ sni: z.string().exactOptional(), alpn: z.array(z.string()) })
-      .exactOptional()
-      .describe("What the client's TLS ClientHello asked for."),
-    dns: dns.exactOptional().describe('The look-up that gave the dialled address, or that this is.'),
-    legs: z.array(leg).exactOptional().describe('Where there are several: one a connection, in order.'),
-    failure: failure.exactOptional(),
-    retransmits: z.int(),
-    inferred: z.array(z.string()).describe('What is not observed but concluded, and from what.'),
-    lostEvents: z.int().describe('Events lost that may have belonged to it.'),
-  })
-  .meta({ title: 'nathop request', description: 'One line of `nathop trace -o json`.' });
+export const requestSchema = z.object({
+  v: z.literal(1),
+  id: z.string().describe('Stable: the same recording gives the same ids.'),
+  startedAt: z
+    .string()
+    .exactOptional()
+    .describe('UTC, to the microsecond. Absent for a connection older than the trace.'),
+  durationMs: z.number().exactOptional(),
+  protocol: z.enum(['tcp', 'udp', 'sctp', 'icmp']),
+  state: z.enum(['open', 'established', 'closed', 'refused', 'rejected', 'dropped', 'unanswered']),
+  client: endpoint.describe('Who asked.'),
+  dialled: endpoint.describe('The address it asked for.'),
+  server: endpoint.exactOptional().describe('Who served.'),
+  sourceSeenByServer: endpoint.exactOptional().describe('What getpeername() gives the server.'),
+  hops: z.array(hop).describe("In order, the first packet's way."),
+  replyHops: z.array(hop),
+  clientIp,
+  http: http.exactOptional(),
+  tls: z
+    .object({ sni: z.string().exactOptional(), alpn: z.array(z.string()) })
+    .exactOptional()
+    .describe("What the client's TLS ClientHello asked for."),
+  dns: dns.exactOptional().describe('The look-up that gave the dialled address, or that this is.'),
+  legs: z.array(leg).exactOptional().describe('Where there are several: one a connection, in order.'),
+  failure: failure.exactOptional(),
+  retransmits: z.int(),
+  inferred: z.array(z.string()).describe('What is not observed but concluded, and from what.'),
+  lostEvents: z.int().describe('Events lost that may have belonged to it.'),
+});
 
 // The schema and the type say the same, or this does not compile.
 type Same<A, B> = [A, B] extends [B, A] ? true : never;
 true satisfies Same<z.infer<typeof requestSchema>, Request>;
 
-export const jsonSchema = (): unknown => z.toJSONSchema(requestSchema);
+/** What a line may hold besides the request. */
+const line = requestSchema
+  .extend({
+    story: z.array(z.string()).exactOptional().describe('`nathop explain` alone: the request in words.'),
+  })
+  .meta({ title: 'nathop request', description: 'One line of `nathop trace -o json`.' });
+
+export const jsonSchema = (): unknown => z.toJSONSchema(line);

@@ -48,7 +48,7 @@ function wayOf(colors: Colors, request: Request): string {
     ...rewritesOn(colors, request, 0),
     ...jointsOf(request).flatMap((joint) => [
       `proxy ${shown(proxyName(joint))}`,
-      ...rewritesOn(colors, request, joint.leg),
+      ...rewritesOn(colors, request, joint.to),
     ]),
     ...(request.server === undefined || isDialled(request) ? [] : [addressAndName(request.server)]),
   ];

@@ -1,7 +1,7 @@
 /** Everything known of a request on one line, hop by hop: nodes, hooks, rewrites, rules. */
 import type { Colors } from 'picocolors/types.js';
 import { exchangeWords, lookupBefore, lookupOf, lookupWords } from '../trace/exchange-words.ts';
-import { jointsOf, legsOf, proxyName } from '../trace/legs.ts';
+import { hopsOfLeg, jointsOf, legsOf, proxyName } from '../trace/legs.ts';
 import type { Joint } from '../trace/legs.ts';
 import type { Carrier, Endpoint, Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';
 import type { Output } from './output.ts';
@@ -72,15 +72,12 @@ function lookupBeforeWords(request: Request): string | undefined {
 function wayWords(colors: Colors, request: Request): string[] {
   const joints = jointsOf(request);
   const legs = legsOf(request);
-  const hopsOn = (leg: number): string[] =>
-    request.hops
-      .filter((hop) => hop.leg === leg && (hop.kind !== 'proxy' || joints.length === 0))
-      .map((hop) => hopWords(colors, hop));
+  const hopsOn = (leg: number): string[] => hopsOfLeg(request, leg).map(({ hop }) => hopWords(colors, hop));
   return [
     ...hopsOn(0),
     ...joints.flatMap((joint) => {
-      const leg = legs[joint.leg];
-      return [...(leg === undefined ? [] : [jointWords(colors, joint, leg)]), ...hopsOn(joint.leg)];
+      const leg = legs[joint.to];
+      return [...(leg === undefined ? [] : [jointWords(colors, joint, leg)]), ...hopsOn(joint.to)];
     }),
   ];
 }
@@ -98,7 +95,7 @@ function jointWords(colors: Colors, joint: Joint, leg: Leg): string {
 }
 
 function carrierWords({ kind, values, leg, isClient }: Carrier): string {
-  return `${kind} ${shown(values.join(', '))} on leg ${String(leg + 1)}, ${isClient ? 'the client' : 'not the client'}`;
+  return `${kind} ${shown(values.join(', '))} on leg ${String(leg)}, ${isClient ? 'the client' : 'not the client'}`;
 }
 
 function endpointWords(end: Endpoint): string {

@@ -1,7 +1,7 @@
 /** The words that the text outputs share. All that comes from outside passes `shown`. */
 import { clean } from '../events/clean.ts';
 import { formatEndpoint } from '../events/tuple.ts';
-import { carrierWords, exchangeWords, lookupOf, lookupWords } from '../trace/exchange-words.ts';
+import { carrierWords, exchangeWords, helloWords, lookupOf, lookupWords } from '../trace/exchange-words.ts';
 import type { Endpoint, Hop, HopKind, Request } from '../trace/request.ts';
 
 /** A Kubernetes `namespace/name` at its longest; no name of the machine's is longer. */
@@ -31,10 +31,11 @@ export function addressAndName(end: Endpoint): string {
 /** More of a path is for JSON. */
 const ASKED_LIMIT = 160;
 
-/** `GET example.com/a/pings 200`, or the look-up that the request is. */
+/** `GET example.com/a/pings 200`, the look-up that the request is, or what TLS shows of it. */
 export function askedOf(request: Request): string | undefined {
+  const { http, tls } = request;
   const lookup = lookupOf(request);
-  const words = request.http ? exchangeWords(request.http) : lookup && lookupWords(lookup);
+  const words = http ? exchangeWords(http) : lookup ? lookupWords(lookup) : tls && helloWords(tls);
   return words && shown(words, ASKED_LIMIT);
 }
 

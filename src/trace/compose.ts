@@ -92,7 +92,8 @@ function endOf({ connection, index, answer }: Exchange): number {
 function stateOf({ asked, answer, endedAt }: Exchange, base: State): State {
   if (asked === undefined) return base;
   if (answer !== undefined) return 'closed';
-  return asked.message.what === 'dns' && endedAt > 0 && base === 'established' ? 'unanswered' : base;
+  const isOpen = base === 'open' || base === 'established';
+  return asked.message.what === 'dns' && endedAt > 0 && isOpen ? 'unanswered' : base;
 }
 
 /** @returns the hops of all legs, a proxy between each two, and the index at which each leg's begin */

@@ -411,7 +411,7 @@ export class Correlator {
     // A RST is a reply as well: for TCP only ASSURED says that there was more than that.
     const answeredBits = event.tuple.protocol === 'tcp' ? IPS_ASSURED : IPS_ANSWERED;
     if (entry !== undefined && (entry.status & answeredBits) !== 0) connection.answered = true;
-    const tuple = this.shared(connection, event.tuple, entry);
+    const tuple = this.shared(connection, event.tuple);
     const devices = this.devices.of(event);
     connection.cross(direction, { at, devices, tuple, entry });
     if (event.tuple.protocol !== 'tcp') {
@@ -466,12 +466,12 @@ export class Correlator {
   }
 
   /** Equal tuples are one object: there are several a connection, and many connections. */
-  private shared(connection: Connection, tuple: Tuple, entry: Entry | undefined): Tuple {
-    if (entry !== undefined) {
-      if (sameTuple(entry.original, tuple)) return entry.original;
-      if (sameTuple(entry.reply, tuple)) return entry.reply;
-    }
+  private shared(connection: Connection, tuple: Tuple): Tuple {
     if (sameTuple(connection.client, tuple)) return connection.client;
+    for (const { original, reply } of connection.entries) {
+      if (sameTuple(original, tuple)) return original;
+      if (sameTuple(reply, tuple)) return reply;
+    }
     for (const c of connection.forward) if (sameTuple(c.tuple, tuple)) return c.tuple;
     for (const c of connection.reply) if (sameTuple(c.tuple, tuple)) return c.tuple;
     this.table.learnTuple(tuple, connection);

@@ -26,7 +26,6 @@ export interface EngineStats {
   events: number;
   /** Connections held: open ones, and those told that may still be corrected. */
   open: number;
-  finished: number;
   /** Given out before their end because the table was full. */
   evicted: number;
   lost: number;
@@ -51,7 +50,6 @@ export class Engine {
   private level: Level = 'path';
   private sweptAt = 0;
   private events = 0;
-  private finished = 0;
   private evicted = 0;
   /** Touched since changes() was last called; undefined until somebody asks, so that it costs nothing. */
   private touched: Set<Connection> | undefined;
@@ -122,7 +120,6 @@ export class Engine {
     return {
       events: this.events,
       open: this.table.size,
-      finished: this.finished,
       evicted: this.evicted,
       lost: this.correlator.losses.total,
     };
@@ -203,19 +200,16 @@ export class Engine {
 
   private settleExchanges(at: number): void {
     for (const exchange of this.conversations.settled(at)) {
-      this.finished++;
       this.ended.push(this.compose(exchange));
     }
   }
 
   private give(connection: Connection): void {
-    const first = connection.emitted === undefined;
     connection.emitted = stateOf(connection, this.level);
     if (this.conversations.toldOf(connection) !== undefined) {
       this.conversations.connectionEnded(connection);
       return;
     }
-    if (first) this.finished++;
     if (wasSeen(connection)) this.ended.push(this.render(connection));
     this.touched?.delete(connection);
   }

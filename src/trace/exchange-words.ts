@@ -16,6 +16,9 @@ export function exchangeWords(http: Http): string {
   return http.status === undefined ? askedWords(http) : `${askedWords(http)} ${String(http.status)}`;
 }
 
+/** `TLS example.com`: all that can be told where what is asked is not seen. */
+export const helloWords = ({ sni }: NonNullable<Request['tls']>): string => `TLS ${sni ?? '(no name)'}`;
+
 /** The look-up that the request is itself; absent for the one before its dial. */
 export const lookupOf = ({ dns }: Request): Dns | undefined => (dns?.id === undefined ? dns : undefined);
 

@@ -35,7 +35,7 @@ export class Exchange {
   answer: Heard<HttpResponseHead | DnsHead> | undefined;
   /** The proxy's other side, nearer to the client. */
   cause: Joint | undefined;
-  /** What the proxy that served this one asked for it, in the order of time. */
+  /** What the proxy that served this one asked for it, in the order of time; bounded. */
   effects: readonly Exchange[] = [];
   /** 0 while it goes on. */
   endedAt = 0;

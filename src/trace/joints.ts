@@ -9,7 +9,7 @@ import { formatEndpoint } from '../events/tuple.ts';
 import type { Exchange } from './exchange.ts';
 import type { Joint } from './exchange.ts';
 import type { Knowledge } from './knowledge.ts';
-import { MultiMap } from './multimap.ts';
+import { Groups } from './groups.ts';
 import type { JointEvidence } from './request.ts';
 import { serverOf } from './server.ts';
 import type { Served } from './server.ts';
@@ -18,6 +18,9 @@ import { forwardWay } from './way.ts';
 
 /** The two sides may be captured in different namespaces, and time stamps are taken by the reader. */
 const SKEW_NS = 10_000_000;
+
+/** Kept for each question: a proxy that tries its servers in turn has fewer. */
+const MAX_EFFECTS = 16;
 
 const RANK: readonly JointEvidence[] = [
   'request-id',
@@ -46,9 +49,9 @@ export class Joints {
   private readonly table: Table;
   private readonly knowledge: Knowledge;
   /** What was asked of the servers in a namespace and may be passed on. */
-  private readonly byPlace = new MultiMap<NetnsId, Exchange>();
+  private readonly byPlace = new Groups<NetnsId, Exchange>();
   /** The same where only the server's address is known. */
-  private readonly byAddress = new MultiMap<string, Exchange>();
+  private readonly byAddress = new Groups<string, Exchange>();
   private readonly offered = new Map<Exchange, Offer>();
 
   constructor(table: Table, knowledge: Knowledge) {
@@ -81,7 +84,10 @@ export class Joints {
     const joint = best(exchange, this.candidates(exchange));
     if (joint === undefined) return undefined;
     exchange.cause = joint;
-    joint.exchange.effects = [...joint.exchange.effects, exchange];
+    const { effects, asked } = joint.exchange;
+    // A connection of unknown words may bring about any number; each is told by itself.
+    const room = asked === undefined ? 1 : MAX_EFFECTS;
+    if (effects.length < room) joint.exchange.effects = [...effects, exchange];
     return joint;
   }
 
@@ -92,11 +98,12 @@ export class Joints {
     const here = connection.sourceSeen
       ? this.byPlace.get(connection.origin)
       : this.byAddress.get(connection.client.src);
-    return here.flatMap((other) => {
-      if (!canCause(other, exchange)) return [];
-      const found = this.evidence(other, exchange);
-      return found === undefined ? [] : [{ exchange: other, ...found }];
-    });
+    const candidates: Candidate[] = [];
+    for (const other of here) {
+      const found = canCause(other, exchange) ? this.evidence(other, exchange) : undefined;
+      if (found !== undefined) candidates.push({ exchange: other, ...found });
+    }
+    return candidates;
   }
 
   /** The PROXY header holds the addresses of the connection that the proxy took. */
@@ -198,10 +205,10 @@ function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | und
 
 /** It was under way when the other began. */
 function canCause(other: Exchange, exchange: Exchange): boolean {
-  if (other === exchange || other.connection === exchange.connection) return false;
+  if (other.since > exchange.since + SKEW_NS || other.isOver(exchange.since - SKEW_NS)) return false;
+  if (other.connection === exchange.connection) return false;
   if (other.asked?.message.what === 'dns' || exchange.asked?.message.what === 'dns') return false;
   if (other.asked === undefined && (other.connection.dialogue?.count ?? 0) > 0) return false;
-  if (other.since > exchange.since + SKEW_NS || other.isOver(exchange.since - SKEW_NS)) return false;
   for (let joint = other.cause; joint !== undefined; joint = joint.exchange.cause) {
     if (joint.exchange === exchange) return false;
   }

@@ -16,38 +16,55 @@ export function legsOf(request: Request): readonly Leg[] {
   ];
 }
 
-/** The proxy that ends one leg and begins the next. */
+/** The proxy that took one leg and opened another. */
 export interface Joint {
-  /** Index of the leg that it begins. */
-  readonly leg: number;
+  readonly from: number;
+  readonly to: number;
   readonly process?: NonNullable<Hop['process']>;
-  /** Where it runs: who served the leg before, and dialled on this one. */
+  /** Where it runs: who served the one, and dialled on the other. */
   readonly at: Endpoint;
   readonly joinedBy?: NonNullable<Leg['joinedBy']>;
+  /** Its hop, as an index into the request's. */
+  readonly hop?: number;
 }
 
+/** One for each leg but the first. */
 export function jointsOf(request: Request): Joint[] {
   const legs = legsOf(request);
+  // The n-th proxy opened the n-th leg; a proxy that asks twice opened both from the same.
+  const places = [...request.hops.keys()].filter((place) => request.hops[place]?.kind === 'proxy');
   return legs.slice(1).map((leg, index): Joint => {
-    const process = processBetween(request.hops, index);
-    const before = legs[index]?.server;
+    const place = places[index];
+    const hop = place === undefined ? undefined : request.hops[place];
+    const from = hop?.leg ?? index;
+    const process = hop?.process ?? processBetween(request.hops, from, index + 1);
+    const taken = legs[from]?.server;
     return {
-      leg: index + 1,
+      from,
+      to: index + 1,
       ...(process !== undefined && { process }),
-      at: [before, leg.client].find((end) => end?.name !== undefined) ?? before ?? leg.client,
+      at: [taken, leg.client].find((end) => end?.name !== undefined) ?? taken ?? leg.client,
       ...(leg.joinedBy !== undefined && { joinedBy: leg.joinedBy }),
+      ...(place !== undefined && { hop: place }),
     };
   });
 }
 
-/** Who is known by name comes first: the proxy's own hop, who took the leg before, who sent this one. */
-function processBetween(hops: readonly Hop[], leg: number): Hop['process'] {
+/** Who took the one leg, or sent on the other. */
+function processBetween(hops: readonly Hop[], from: number, to: number): Hop['process'] {
   return (
-    hops.filter((hop) => hop.kind === 'proxy')[leg]?.process ??
-    hops.findLast((hop) => hop.leg === leg && hop.kind === 'deliver')?.process ??
-    hops.find((hop) => hop.leg === leg + 1 && hop.process !== undefined && hop.kind !== 'deliver')?.process
+    hops.findLast((hop) => hop.leg === from && hop.kind === 'deliver')?.process ??
+    hops.find((hop) => hop.leg === to && hop.process !== undefined && hop.kind !== 'deliver')?.process
   );
 }
 
 /** A word for the proxy: its program, or where it runs. */
 export const proxyName = ({ process, at }: Joint): string => process?.comm ?? at.name ?? at.ip;
+
+/** The hops of one leg with their places among all; a proxy between two is told as their joint. */
+export function hopsOfLeg(request: Request, leg: number): { hop: Hop; place: number }[] {
+  const joined = legsOf(request).length > 1;
+  return request.hops
+    .map((hop, place) => ({ hop, place }))
+    .filter(({ hop }) => hop.leg === leg && !(joined && hop.kind === 'proxy'));
+}

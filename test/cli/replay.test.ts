@@ -166,3 +166,21 @@ describe('replay', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   }, 20_000);
 });
+
+describe('explain', () => {
+  it('tells each matching request of a recording', async () => {
+    const { status, stdout, stderr } = await nathop(['explain', file, '--port', '10005,10006']);
+    expect(status).toBe(0);
+    expect(stdout.match(/^── /gm)).toHaveLength(2);
+    expect(stdout).toContain("THE CLIENT'S ADDRESS: lost on the way");
+    for (const line of lines(stdout)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stderr).toContain('2 requests');
+  });
+
+  it('puts the story beside the request in JSON, as the schema has it', async () => {
+    const { stdout } = await nathop(['explain', file, '-o', 'json', '-c', '1']);
+    const { story, ...request } = JSON.parse(stdout) as { story: string[] };
+    expect(story[0]).toContain('198.51.100.7:10000');
+    expect(requestSchema.safeParse(request).error).toBeUndefined();
+  });
+});

@@ -6,7 +6,7 @@ import { parseDuration } from '../../src/cli/duration.ts';
 import { nathop } from '../support/cli.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const VERBS = ['live', 'trace', 'record', 'replay', 'doctor', 'schema', 'completion'];
+const VERBS = ['live', 'trace', 'record', 'replay', 'explain', 'doctor', 'schema', 'completion'];
 
 describe('wrong usage ends with status 2, what is wrong and what to do', () => {
   it.each([
@@ -27,6 +27,9 @@ describe('wrong usage ends with status 2, what is wrong and what to do', () => {
     [['record'], "missing required argument 'file'", 'nathop record --help'],
     [['replay', '--live', 'x'], '--live needs a terminal', 'leave it out'],
     [['replay', '--speed', '-1', 'x'], 'It must be a number from 0', '--help'],
+    [['explain', 'x', '--', 'curl'], 'a recording runs no command', 'leave out x'],
+    [['trace', '--http-status', '999'], '"999" is not a status', '5xx'],
+    [['explain', '--http-path', 'pings'], '"pings" is not a path', '/a/*'],
     [['completion', 'ksh'], 'Allowed choices are bash, zsh, fish', '--help'],
   ])('%j', async (args, wrong, mend) => {
     const { status, stdout, stderr } = await nathop(args);

@@ -85,8 +85,8 @@ describe('wide', () => {
     expect(line).toMatch(
       /haproxy\[99\] \+0.000 ms \| proxy haproxy dials .* → 10.100.0.2:32080 .* joined by proxy-header: its PROXY header names/,
     );
-    expect(line).toContain('proxy-protocol 198.51.100.7:51514 on leg 2, the client');
-    expect(line).toContain('x-forwarded-for 198.51.100.7, 203.0.113.5 on leg 3, the client');
+    expect(line).toContain('proxy-protocol 198.51.100.7 on leg 1, the client');
+    expect(line).toContain('x-forwarded-for 198.51.100.7, 203.0.113.5 on leg 2, the client');
   });
 
   it('has the look-up before the dial, and the names tried before', () => {

@@ -26,6 +26,8 @@ Examples:
     )
     .action(async (path: string, { force }: { force: boolean }) => {
       const { traceHere } = await import('../trace-here.ts');
-      context.status = await traceHere(context, verb, { path, force, silent: globalsOf(verb).quiet });
+      context.status = await traceHere(context, verb, {
+        record: { path, force, silent: globalsOf(verb).quiet },
+      });
     });
 }

@@ -8,6 +8,7 @@ import { parseNft } from './nft.ts';
 import type { IsLocal } from './packet.ts';
 import type { NodePort } from './service.ts';
 import { nodePortsIn, serviceIn, type ServicePort } from './service-ports.ts';
+import { asksForSourcePort } from './source-port.ts';
 
 type Syntax = RulesEvent['syntax'];
 type RuleSets = Readonly<Partial<Record<Syntax, RuleSet>>>;
@@ -47,6 +48,10 @@ export class NamespaceRules {
     isLocal: IsLocal,
   ): ServicePort | undefined {
     return serviceIn(this.#for(ip).tables, { ip, port, protocol, isLocal: isLocal(ip) });
+  }
+
+  asksForSourcePort(): boolean {
+    return asksForSourcePort(Object.values(this.#sets));
   }
 
   nodePorts(): NodePort[] {

@@ -7,12 +7,15 @@
  * There is no clock: time is that of the segments and of `tick`.
  */
 import type { NetnsId } from '../../events/event.ts';
-import type { HeadEvent, HeadsMissedEvent } from '../../events/head.ts';
+import type { HeadEvent, HeadsMissedEvent, Message } from '../../events/head.ts';
 import type { Tuple } from '../../events/tuple.ts';
+import { Datagrams } from './datagrams.ts';
+import { readDns, readDnsStream, speaksDns } from './dns.ts';
 import { Flows, MAX_RUNS } from './flows.ts';
 import type { Half, Run } from './flows.ts';
 import { beginsMessage, readMessage } from './message.ts';
-import { MAX_HEAD_BYTES } from './reading.ts';
+import { PROXY2 } from './proxy.ts';
+import { MAX_HEAD_BYTES, matches } from './reading.ts';
 import type { Found, Reading } from './reading.ts';
 import { advance, distance } from './sequence.ts';
 
@@ -53,6 +56,7 @@ export class Assembler {
   private readonly flows = new Flows(({ forward, back }) => {
     for (const run of [...forward.runs, ...back.runs]) this.giveUp(run);
   });
+  private readonly datagrams = new Datagrams();
   /** In the order in which they began to wait. */
   private readonly held = new Set<Run>();
   private heldBytes = 0;
@@ -77,7 +81,11 @@ export class Assembler {
 
   push({ at, tuple, seq, ack, payload, payloadBytes }: Segment): void {
     this.advanceTo(at);
-    if (payload.length === 0 || tuple.protocol !== 'tcp') return;
+    if (payload.length === 0) return;
+    if (tuple.protocol === 'udp') {
+      this.datagram(at, tuple, payload, payloadBytes === payload.length);
+      return;
+    }
     const { half, other } = this.flows.of(tuple, at);
     this.acknowledged(other, ack);
     this.movedOn(half, seq, ack);
@@ -102,6 +110,12 @@ export class Assembler {
   flush(): void {
     for (const run of this.held) this.giveUp(run);
     this.sayMissed();
+  }
+
+  private datagram(at: number, tuple: Tuple, payload: Buffer, complete: boolean): void {
+    const message = readDns(payload, complete);
+    if (message === undefined) this.unread++;
+    else if (this.datagrams.isNew(tuple, message, at)) this.say(at, tuple, 0, 0, message);
   }
 
   private advanceTo(at: number): void {
@@ -160,14 +174,18 @@ export class Assembler {
         offset += known;
         continue;
       }
-      const begin = offset + blankLines(bytes, offset);
-      const reading = begin === bytes.length ? 'incomplete' : this.readAt(bytes, begin);
-      if (reading === undefined) {
-        if (offset > 0) break;
-        this.strange(pieces, bytes, segment, snapped);
-        return;
-      }
       const piece = pieces.findLast((candidate) => distance(seq, candidate.seq) >= 0) ?? first;
+      if (half.isOpen(seq, piece.ack)) break;
+      const begin = offset + blankLines(first, bytes, offset);
+      const reading = begin === bytes.length ? 'incomplete' : this.readAt(first, bytes, begin);
+      if (reading === undefined) {
+        if (offset === 0) {
+          this.strange(pieces, bytes, segment, snapped);
+          return;
+        }
+        if (begins(first, bytes.subarray(begin))) this.unread++;
+        break;
+      }
       if (reading === 'incomplete') {
         half.read.add(first.seq, seq);
         const run = { ...piece, seq, bytes: bytes.subarray(offset) };
@@ -185,14 +203,14 @@ export class Assembler {
   /** No message begins where these pieces do. */
   private strange(pieces: readonly Run[], bytes: Buffer, segment: Run, snapped: boolean): void {
     const { half, seq } = pieces[0] ?? segment;
-    if (beginsMessage(bytes)) {
+    if (begins(segment, bytes)) {
       this.unread++;
       half.read.add(seq, advance(seq, bytes.length));
       return;
     }
     // What came before it may be the end of a message whose beginning was not captured.
     const own = pieces.indexOf(segment);
-    if (own > 0 && this.readAt(segment.bytes, blankLines(segment.bytes, 0)) !== undefined) {
+    if (own > 0 && this.readAt(segment, segment.bytes, blankLines(segment, segment.bytes, 0)) !== undefined) {
       this.read(pieces.slice(own), segment, snapped);
       return;
     }
@@ -203,23 +221,24 @@ export class Assembler {
   /** @returns bytes behind the head that are no message; undefined where it is not known where one may begin */
   private found(piece: Run, seq: number, { message, length, body }: Found): number | undefined {
     const { half, other } = piece;
-    if ('complete' in message && !message.complete) this.cut++;
-    this.tell({
-      kind: 'head',
-      at: Math.max(piece.at, this.now - LATE_NS),
-      netns: this.netns,
-      tuple: piece.tuple,
-      seq,
-      ack: piece.ack,
-      message,
-    });
-    let isHead: boolean | undefined = false;
+    this.say(Math.max(piece.at, this.now - LATE_NS), piece.tuple, seq, piece.ack, message);
+    let bytes = body;
+    let sure = true;
     if (message.what === 'http-request') half.ask(message.method === 'HEAD', piece.ack);
-    else if (message.what === 'http-response') isHead = other.answer(message.status >= 200);
-    if (isHead === true) return 0;
-    // Without the request it might be that of a HEAD, and the next answer stand where its body would.
-    if (isHead === false && body !== undefined) half.expectBody(advance(seq, length), body);
-    return body;
+    else if (message.what === 'http-response') {
+      const isHead = other.answer(message.status >= 200);
+      if (isHead === true && message.complete) bytes = 0;
+      // Without the request it might be that of a HEAD, and the next answer stand where its body would.
+      sure = isHead !== undefined;
+    }
+    if (bytes === undefined) half.open(seq, piece.ack);
+    else if (sure) half.expectBody(advance(seq, length), bytes);
+    return bytes;
+  }
+
+  private say(at: number, tuple: Tuple, seq: number, ack: number, message: Message): void {
+    if ('complete' in message && !message.complete) this.cut++;
+    this.tell({ kind: 'head', at, netns: this.netns, tuple, seq, ack, message });
   }
 
   private hold(run: Run): void {
@@ -252,18 +271,18 @@ export class Assembler {
 
   /** The end of the message that begins there, if one does, will not come. */
   private cutOff(run: Run): void {
-    const begin = blankLines(run.bytes, 0);
-    const reading = this.readAt(run.bytes, begin, true);
+    const begin = blankLines(run, run.bytes, 0);
+    const reading = this.readAt(run, run.bytes, begin, true);
     if (reading !== undefined && reading !== 'incomplete') this.found(run, advance(run.seq, begin), reading);
-    else if (beginsMessage(run.bytes.subarray(begin))) this.cut++;
+    else if (begins(run, run.bytes.subarray(begin))) this.cut++;
     run.half.read.add(run.seq, endOf(run));
   }
 
-  private readAt(bytes: Buffer, offset: number, cut = false): Reading {
-    return readMessage(offset === 0 ? bytes : bytes.subarray(offset), {
-      keepQuery: this.options.keepQuery,
-      cut,
-    });
+  private readAt({ tuple }: Run, bytes: Buffer, offset: number, cut = false): Reading {
+    const rest = offset === 0 ? bytes : bytes.subarray(offset);
+    return speaksDns(tuple)
+      ? readDnsStream(rest, { cut })
+      : readMessage(rest, { keepQuery: this.options.keepQuery, cut });
   }
 
   private sayMissed(): void {
@@ -276,6 +295,8 @@ export class Assembler {
 }
 
 const endOf = (run: Run): number => advance(run.seq, run.bytes.length);
+
+const begins = ({ tuple }: Run, bytes: Buffer): boolean => !speaksDns(tuple) && beginsMessage(bytes);
 
 function isSoonAfter(a: number, b: number): boolean {
   const ahead = distance(a, b);
@@ -299,8 +320,10 @@ function joined(pieces: readonly Run[]): Buffer {
 }
 
 /** Empty lines before a request are passed over (RFC 9112, 2.2); more than two are no oversight. */
-function blankLines(bytes: Buffer, offset: number): number {
+function blankLines({ tuple }: Run, bytes: Buffer, offset: number): number {
   let blank = 0;
+  if (bytes[offset] !== RETURN && bytes[offset] !== NEWLINE) return blank;
+  if (speaksDns(tuple) || matches(bytes.subarray(offset), PROXY2)) return blank;
   while (blank < 4 && (bytes[offset + blank] === RETURN || bytes[offset + blank] === NEWLINE)) blank++;
   return blank;
 }

@@ -1,6 +1,6 @@
 /** What is remembered of the connections of one namespace, both directions, bounded. */
 import type { Tuple } from '../../events/tuple.ts';
-import { ReadRanges } from './sequence.ts';
+import { ReadRanges, distance } from './sequence.ts';
 
 /** Above what talks on a node within the moment in which a packet passes several interfaces. */
 const MAX_FLOWS = 4096;
@@ -33,6 +33,9 @@ export class Half {
   /** The body that is under way: its first byte, and how many. */
   private bodySeq = 0;
   private bodyBytes = 0;
+  /** A message whose end is not known: where it begins, and what it acknowledged. */
+  private openSeq = 0;
+  private openAck = -1;
   /** Requests without an answer yet, in order: whether each was a HEAD, whose answer has no body. */
   private asked: boolean[] = [];
   private askedAck = 0;
@@ -47,6 +50,19 @@ export class Half {
   /** Whether the request that is answered next was a HEAD; undefined where it was not seen. */
   answer(final: boolean): boolean | undefined {
     return final ? this.asked.shift() : this.asked[0];
+  }
+
+  open(seq: number, ack: number): void {
+    this.openSeq = seq;
+    this.openAck = ack;
+  }
+
+  /**
+   * Whether what stands there belongs to a message whose end is not known. That one is over when the other side has
+   * said something since; before, what looks like a message may be a part of its body.
+   */
+  isOpen(seq: number, ack: number): boolean {
+    return ack === this.openAck && distance(seq, this.openSeq) > 0;
   }
 
   expectBody(seq: number, bytes: number): void {

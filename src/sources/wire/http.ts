@@ -38,7 +38,8 @@ export function readHttpRequest(bytes: Buffer, options: ReadOptions): Reading<Ht
   const fields = new Fields();
   const end = fields.read(text, newline + 1);
   if (end < 0 && !ends) return 'incomplete';
-  const host = hostOf(method, target) ?? fields.only('host');
+  const authority = authorityOf(method, target) ?? fields.only('host');
+  const host = authority?.slice(authority.lastIndexOf('@') + 1);
   const upgrade = fields.first('upgrade');
   const traceId = traceIdOf(fields.first('traceparent'));
   const body = method === 'CONNECT' || end < 0 ? undefined : fields.bodyBytes();
@@ -135,9 +136,8 @@ function versionOf(text: string): '1.0' | '1.1' | undefined {
 }
 
 /** Of an absolute target (RFC 9112, 3.2.2) or of CONNECT's. */
-function hostOf(method: string, target: string): string | undefined {
-  const authority = method === 'CONNECT' ? target : /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target)?.[1];
-  return authority?.slice(authority.lastIndexOf('@') + 1);
+function authorityOf(method: string, target: string): string | undefined {
+  return method === 'CONNECT' ? target : /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target)?.[1];
 }
 
 function pathOf(target: string, keepQuery: boolean): string {

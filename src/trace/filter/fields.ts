@@ -170,7 +170,8 @@ export const FIELDS: readonly Field[] = [
       const host = value.toLowerCase();
       const named = (name: string | undefined): boolean =>
         name !== undefined && [name.toLowerCase(), name.toLowerCase().replace(/:\d*$/, '')].includes(host);
-      return (request) => exchangesOf(request).some((http) => named(http.host) || named(http.sni));
+      return (request) =>
+        named(request.tls?.sni) || exchangesOf(request).some((http) => named(http.host) || named(http.sni));
     },
   },
   {

@@ -3,7 +3,7 @@
  * of the command line and the text typed into the live view both end here.
  */
 import { UsageError } from '../../events/errors.ts';
-import { exchangeWords, lookupWords } from '../exchange-words.ts';
+import { exchangeWords, helloWords, lookupWords } from '../exchange-words.ts';
 import type { Request } from '../request.ts';
 import { FIELDS, fieldNamed, parseRange, testOf } from './fields.ts';
 import type { Field, Test } from './fields.ts';
@@ -110,6 +110,7 @@ function textOf(request: Request): string {
     parts.push(rule?.chain, rule?.service, rule?.comment, process?.comm, ...(rule?.via ?? []));
   }
   for (const http of exchangesOf(request)) parts.push(exchangeWords(http), http.requestId, http.sni);
+  if (request.tls !== undefined) parts.push(helloWords(request.tls));
   if (request.dns !== undefined) parts.push(lookupWords(request.dns));
   for (const { kind, values } of request.clientIp.carriers) parts.push(kind, ...values);
   return parts

@@ -1,0 +1,42 @@
+/** One request told in words: the answer first, then what it rests on, then what was not seen. */
+import type { Request } from '../../trace/request.ts';
+import { answer, clientAddress, whoComplained, whyItFailed } from './answer.ts';
+import { lookup } from './lookup.ts';
+import { paragraph } from './parts.ts';
+import type { Section } from './parts.ts';
+import { wayBack, wayThere } from './way.ts';
+import type { WayOptions } from './way.ts';
+
+export function storyOf(request: Request, options: WayOptions): Section[] {
+  return [
+    answer(request),
+    ...whyItFailed(request),
+    ...whoComplained(request),
+    clientAddress(request),
+    ...lookup(request),
+    ...wayThere(request, options),
+    ...wayBack(request),
+    ...doubts(request),
+  ];
+}
+
+function doubts({ inferred, lostEvents, retransmits, hops, replyHops }: Request): Section[] {
+  const hooks = [...hops, ...replyHops].some((hop) => hop.hookObserved === false);
+  const texts = [
+    ...inferred,
+    ...(hooks ? ["~ before a hook: not seen, but it follows from the packet's direction"] : []),
+    ...(retransmits > 0 ? [`sent again ${String(retransmits)} ${retransmits === 1 ? 'time' : 'times'}`] : []),
+    ...(lostEvents > 0
+      ? [
+          `${String(lostEvents)} events were lost meanwhile, which may have belonged to it: the way may be incomplete`,
+        ]
+      : []),
+  ];
+  if (texts.length === 0) return [];
+  return [
+    {
+      title: 'WHAT WAS NOT SEEN, OR ONLY CONCLUDED',
+      paragraphs: texts.map((text) => paragraph(`- ${text}`)),
+    },
+  ];
+}
