@@ -1,6 +1,8 @@
 /** A request in one line: which columns there are, how wide each is, what stands in it. */
 import type { Request } from '../trace/request.ts';
 import { cell, span, type Line, type Span } from './paint.ts';
+import { widthOf } from '../terminal/text.ts';
+import { carriedWords, decisiveCarrier } from '../trace/exchange-words.ts';
 import {
   causeWords,
   clock,
@@ -9,16 +11,17 @@ import {
   endpoint,
   endpointTone,
   hasFailed,
+  messageWords,
   outcome,
+  resultTone,
+  resultWords,
   rewritesIn,
   sourceSeen,
-  stateTone,
-  stateWords,
   verdictTone,
   verdictWords,
 } from './words.ts';
 
-type ColumnKey = 'time' | 'took' | 'client' | 'dialled' | 'rewrites' | 'server' | 'saw' | 'verdict' | 'state';
+type ColumnKey = 'time' | 'took' | 'client' | 'asked' | 'rewrites' | 'server' | 'saw' | 'verdict' | 'state';
 
 export interface Column {
   readonly key: ColumnKey;
@@ -48,7 +51,7 @@ const plan = (key: ColumnKey, title: string, least: number, share = 0, wide = fa
 const NORMAL: readonly Plan[] = [
   plan('time', 'TIME', 8),
   plan('client', 'CLIENT', 15, 2),
-  plan('dialled', 'DIALLED', 19, 3),
+  plan('asked', 'ASKED FOR', 19, 3),
   plan('rewrites', 'REWRITES', 23, 5),
   plan('server', 'SERVED BY', 19, 3),
   plan('verdict', 'CLIENT IP', 11),
@@ -59,18 +62,21 @@ const WIDE: readonly Plan[] = [
   plan('time', 'TIME', 12, 0, true),
   plan('took', '    TOOK', 8),
   plan('client', 'CLIENT', 21, 2, true),
-  plan('dialled', 'DIALLED', 24, 3),
-  plan('rewrites', 'REWRITES', 38, 4),
+  plan('asked', 'ASKED FOR', 28, 5, true),
+  plan('rewrites', 'REWRITES', 36, 4),
   plan('server', 'SERVED BY', 27, 3),
   plan('saw', 'SERVER SAW', 22, 2),
   plan('verdict', 'CLIENT IP', 22, 1, true),
   plan('state', 'STATE', 13),
 ];
 
+/** All that WIDE needs at least. */
+const WIDE_FROM = 200;
+
 /** Undefined where the width is better used by rows of two lines. */
 export function columnsFor(width: number): readonly Column[] | undefined {
   if (width < 118) return undefined;
-  const plans = width < 190 ? NORMAL : WIDE;
+  const plans = width < WIDE_FROM ? NORMAL : WIDE;
   const least = plans.reduce((sum, { least: own }) => sum + own + 1, 1);
   const shares = plans.reduce((sum, { share }) => sum + share, 0);
   let spare = Math.max(0, width - least);
@@ -107,8 +113,8 @@ function columnCell(request: Request, { key, width, wide }: Column): Span {
       return cell(duration(request.durationMs).padStart(width), width, 'faint');
     case 'client':
       return cell(endpoint(request.client, wide), width, 'plain', 'middle');
-    case 'dialled':
-      return cell(dialledWords(request), width, endpointTone(request.dialled), 'middle');
+    case 'asked':
+      return askedCell(request, width);
     case 'rewrites': {
       const how = rewritesIn(request, width);
       return how === '' ? cell('no rewrite', width, 'faint') : cell(how, width, 'change');
@@ -121,10 +127,30 @@ function columnCell(request: Request, { key, width, wide }: Column): Span {
       return cell(sourceSeen(request), width);
     case 'verdict': {
       const { clientIp } = request;
-      const cause = wide && clientIp.cause !== undefined ? `: ${causeWords(clientIp.cause)}` : '';
-      return cell(verdictWords(clientIp) + cause, width, verdictTone(clientIp.verdict));
+      return cell(
+        verdictWords(clientIp) + (wide ? verdictNote(request) : ''),
+        width,
+        verdictTone(clientIp.verdict),
+      );
     }
     case 'state':
-      return cell(stateWords(request), width, stateTone(request));
+      return cell(resultWords(request), width, resultTone(request));
   }
+}
+
+/** The message, and what it was sent to where both fit. */
+function askedCell(request: Request, width: number): Span {
+  const message = messageWords(request);
+  const dialled = dialledWords(request);
+  if (message === undefined) return cell(dialled, width, endpointTone(request.dialled), 'middle');
+  const both = `${message}  ${dialled}`;
+  return cell(widthOf(span(both).text) <= width ? both : message, width, 'strong', 'middle');
+}
+
+/** What the verdict rests on: the address carried, or the cause of the loss. */
+function verdictNote(request: Request): string {
+  const carrier = decisiveCarrier(request);
+  if (carrier !== undefined) return ` ${carriedWords(carrier, request)}`;
+  const { cause } = request.clientIp;
+  return cause === undefined ? '' : `: ${causeWords(cause)}`;
 }

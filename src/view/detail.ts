@@ -1,5 +1,5 @@
-/** One request's whole story: who, the verdict, what failed, the way there and back, what is inferred. */
-import type { Endpoint, Request } from '../trace/request.ts';
+/** One request's whole story: who, the verdict, what failed, the name, the way there and back, what is inferred. */
+import type { Carrier, Endpoint, Request } from '../trace/request.ts';
 import { formatEndpoint } from '../events/tuple.ts';
 import { glyph } from './glyphs.ts';
 import { wayBack, wayThere } from './ladder.ts';
@@ -12,7 +12,10 @@ import {
   duration,
   endpoint,
   isOpen,
+  messageWords,
   placeOf,
+  resultTone,
+  resultWords,
   stateTone,
   stateWords,
   verdictTone,
@@ -32,6 +35,7 @@ export function detail(request: Request, width: number): Line[] {
     who(request, width),
     verdict(request, width),
     failure(request, width),
+    lookup(request, width),
     wayThere(request, width),
     wayBack(request, width),
     notes(request, width),
@@ -44,10 +48,30 @@ export function detail(request: Request, width: number): Line[] {
 function who(request: Request, width: number): Line[] {
   return [
     ...field('client', [described(request.client)], width),
+    ...message(request, width),
     ...field('dialled', [described(request.dialled), span(` ${request.protocol}`, 'faint')], width),
     ...field('served by', [described(request.server)], width),
     ...field('server saw', [described(request.sourceSeenByServer)], width),
     ...field('state', [span(stateWords(request).trim(), stateTone(request)), ...timing(request)], width),
+  ];
+}
+
+/** What was asked and answered, where it was read. */
+function message(request: Request, width: number): Line[] {
+  const words = messageWords(request);
+  if (words === undefined) return [];
+  const { http, tls } = request;
+  const facts = [
+    http?.firstByteMs === undefined ? '' : `first byte after ${duration(http.firstByteMs)}`,
+    http?.tls === true ? `over TLS${http.sni === undefined ? '' : ` for ${http.sni}`}` : '',
+    http?.requestId === undefined ? '' : `request id ${http.requestId}`,
+    http === undefined && tls !== undefined && tls.alpn.length > 0 ? `offers ${tls.alpn.join(', ')}` : '',
+  ].filter((fact) => fact !== '');
+  const answer =
+    http?.status === undefined ? [] : [span(`  ${resultWords(request).trim()}`, resultTone(request))];
+  return [
+    ...field('asked for', [span(words, 'strong'), ...answer], width),
+    ...(facts.length === 0 ? [] : paragraph(facts.join(`  ${glyph.dot}  `), width, 'faint')),
   ];
 }
 
@@ -86,15 +110,54 @@ function verdict(request: Request, width: number): Line[] {
   const tone = verdictTone(clientIp.verdict);
   const cause = causeWords(clientIp.cause);
   const place = placeOf(clientIp.lostAtHop === undefined ? undefined : request.hops[clientIp.lostAtHop]);
-  const where = place === '' ? '' : ` at ${place}`;
+  const where = place === '' ? '' : `${clientIp.verdict === 'lost' ? '' : ', lost'} at ${place}`;
   const words = `${verdictWords(clientIp)}${where}${cause === '' ? '' : `: ${cause}`}`;
   return [
     ...field('client IP', [span(words, tone)], width),
     ...paragraph(clientIp.text, width),
+    ...clientIp.carriers.flatMap((carrier) => carried(carrier, width)),
     ...clientIp.remedies.flatMap((remedy) => [
       ...paragraph(`${glyph.then} ${remedy.text}`, width, 'good'),
       ...(remedy.breaks === '' ? [] : paragraph(`  but: ${remedy.breaks}`, width, 'warn')),
     ]),
+  ];
+}
+
+/** One header: whom it names, on which leg, and who put that there. */
+function carried({ kind, values, entries, leg, isClient }: Carrier, width: number): Line[] {
+  const words = values.map((value, at) => {
+    const entry = entries?.[at];
+    if (entry === undefined) return value;
+    return `${value} (by ${entry.from === 'client-itself' ? 'the client itself' : (entry.addedBy ?? 'a proxy')})`;
+  });
+  const sign = isClient ? glyph.carried : glyph.forged;
+  const whose = isClient ? 'the client' : 'not the client';
+  return paragraph(
+    `${sign} leg ${leg}  ${kind}  ${words.join(', ')}  ${glyph.then} ${whose}`,
+    width,
+    isClient ? 'good' : 'bad',
+  );
+}
+
+/** The name that was asked for before the dial, or that the request itself asks for. */
+function lookup({ dns }: Request, width: number): Line[] {
+  if (dns === undefined) return [];
+  const { name, type, rcode, answers, resolver, server, tried = [], durationMs } = dns;
+  const took = durationMs === undefined ? '' : ` in ${duration(durationMs)}`;
+  const asked = [
+    resolver === undefined ? '' : `asked ${endpoint(resolver, true)}`,
+    server === undefined ? '' : `answered by ${endpoint(server, false)}${took}`,
+  ].filter((part) => part !== '');
+  const came: Line =
+    rcode === undefined
+      ? [span('no answer seen', 'bad')]
+      : [span([rcode, ...answers].join(' '), rcode === 'NOERROR' ? 'plain' : 'bad')];
+  return [
+    ...field('name', [span(`${name} `, 'name'), span(`${type}  `, 'faint'), ...came], width),
+    ...(asked.length === 0 ? [] : paragraph(asked.join(', '), width, 'faint')),
+    ...tried.flatMap((one) =>
+      paragraph(`tried before: ${one.name} ${one.type} ${one.rcode ?? 'no answer'}`, width, 'faint'),
+    ),
   ];
 }
 

@@ -27,6 +27,7 @@ export const glyph = {
   device: '○',
   rewrite: '◆',
   deliver: '●',
+  proxy: '⇄',
   record: '●',
   paused: '‖',
   inferred: '~',
@@ -52,6 +53,7 @@ const ASCII: Readonly<Record<string, string>> = {
   '○': 'o',
   '●': '*',
   '◆': '#',
+  '⇄': '%',
   '‖': '|',
 };
 

@@ -37,12 +37,19 @@ const SIGNS: readonly (readonly [string, string, Tone])[] = [
     'inferred, not observed: the hook follows from the direction, a hop from a table',
     'faint',
   ],
+  [
+    `${glyph.carried} 198.51.100.7`,
+    `the client as a header names it; ${glyph.forged} before an address that is not the client`,
+    'good',
+  ],
+  [`${glyph.failed} 404  ${glyph.failed} 502`, 'the way is complete, and the server complains', 'warn'],
+  ['via nginx', 'a proxy took the request and opened a connection of its own: another leg', 'change'],
   ['MASQ', 'MASQUERADE: the source becomes an address of the node', 'change'],
 ];
 
 const FILTERS: readonly (readonly [string, string])[] = [
   ['198.51.100.7  10.0.0.0/8', 'an address or a range, anywhere on the way'],
-  ['coredns', 'any word: in a name, an address, a rule'],
+  ['coredns  /a/pings', 'any word: in a name, an address, a rule, a path'],
   ['port=80,443 state=!closed', 'fields; all must hold, one value of each; ! excludes'],
   ['--port 80', 'the same as on the command line'],
   ...FIELDS.map(({ name, value, help: words }) => [`${name}=${value}`, words] as const),

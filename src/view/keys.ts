@@ -60,7 +60,12 @@ export const bindings: readonly Binding[] = [
     help: 'between list and detail, where both are on screen',
   },
   { action: 'filter', keys: ['/'], shown: '/', help: 'filter: as on the command line, or any text' },
-  { action: 'failures', keys: ['F'], shown: 'F', help: 'only what failed; again: all' },
+  {
+    action: 'failures',
+    keys: ['F'],
+    shown: 'F',
+    help: 'only what failed or was answered 4xx or 5xx; again: all',
+  },
   { action: 'pause', keys: ['p', ' '], shown: 'p  Space', help: 'hold the list still; tracing goes on' },
   { action: 'follow', keys: ['f'], shown: 'f', help: 'keep the newest request in sight' },
   { action: 'sort', keys: ['s'], shown: 's', help: 'sort by the next column' },

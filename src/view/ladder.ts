@@ -1,27 +1,100 @@
-/** The hops of a request as rungs: when, what, where; below it what changed, and by which rule. */
-import type { Ends, Hop, Request } from '../trace/request.ts';
+/** The hops of a request as rungs, leg by leg: when, what, where; below it what changed, and by which rule. */
+import { exchangeWords } from '../trace/exchange-words.ts';
+import { hopsOfLeg, jointsOf, legsOf, proxyName } from '../trace/legs.ts';
+import type { Joint } from '../trace/legs.ts';
+import type { Ends, Hop, Leg, Request } from '../trace/request.ts';
 import { glyph } from './glyphs.ts';
-import { span, type Line, type Span, type Tone } from './paint.ts';
+import { lineWidth, span, type Line, type Span, type Tone } from './paint.ts';
 import { wrap } from '../terminal/text.ts';
-import { placeOf } from './words.ts';
+import { endpoint, placeOf } from './words.ts';
 
 export function wayThere(request: Request, width: number): Line[] {
-  const { hops, clientIp, failure } = request;
-  return ladder('WAY THERE', hops, width, (hop, index) => ({
+  const say = (hop: Hop, place: number): Saying => ({
     word: WORDS[hop.kind],
-    remarks: [
-      ...(clientIp.lostAtHop === index ? [LOST_HERE] : []),
-      ...(failure?.atHop === index && hop.kind !== 'drop' && hop.kind !== 'reject' ? [FAILED_HERE] : []),
-    ],
-  }));
+    remarks: remarksAt(request, place),
+  });
+  const joints = jointsOf(request);
+  const legs = legsOf(request);
+  const blocks = legs.map((leg, index) => {
+    const joint = joints[index - 1];
+    return [
+      ...(joint === undefined ? [] : proxy(joint, request, width)),
+      ...(legs.length === 1 ? [] : legTitle(leg, index, width)),
+      ...rungs(hopsOfLeg(request, index), width, say),
+    ];
+  });
+  return titled('WAY THERE', blocks.flat());
 }
 
 /** On the way back a translation is undone: what was DNAT restores the source, and the other way round. */
-export function wayBack({ replyHops }: Request, width: number): Line[] {
-  return ladder('WAY BACK', replyHops, width, (hop) => ({
+export function wayBack(request: Request, width: number): Line[] {
+  const say = (hop: Hop): Saying => ({
     word: hop.kind === 'snat' ? 'un-DNAT' : hop.kind === 'dnat' ? 'un-SNAT' : WORDS[hop.kind],
     remarks: [],
-  }));
+  });
+  const { replyHops } = request;
+  const legs = [...new Set(replyHops.map(({ leg }) => leg))];
+  const blocks = legs.map((leg) => [
+    ...(legsOf(request).length === 1 ? [] : [[span(`LEG ${leg}`, 'strong')]]),
+    ...rungs(
+      replyHops.filter((hop) => hop.leg === leg).map((hop, place) => ({ hop, place })),
+      width,
+      say,
+    ),
+  ]);
+  return titled('WAY BACK', blocks.flat());
+}
+
+const titled = (title: string, lines: Line[]): Line[] =>
+  lines.length === 0 ? [] : [[span(title, 'head')], ...lines];
+
+function remarksAt({ hops, clientIp, failure }: Request, place: number): Span[] {
+  const kind = hops[place]?.kind;
+  return [
+    ...(clientIp.lostAtHop === place ? [LOST_HERE] : []),
+    ...(failure?.atHop === place && kind !== 'drop' && kind !== 'reject' ? [FAILED_HERE] : []),
+  ];
+}
+
+/** `LEG 1  who → whom  GET example.com/ping 200`, on two lines where one is too short. */
+function legTitle({ client, dialled, http }: Leg, index: number, width: number): Line[] {
+  const title = `LEG ${index}  `;
+  const ends: Line = [
+    span(title, 'strong'),
+    span(endpoint(client, true)),
+    span(` ${glyph.arrow} `, 'faint'),
+    span(endpoint(dialled, true)),
+  ];
+  if (http === undefined) return [ends];
+  const exchange = span(exchangeWords(http), 'name');
+  const line = [...ends, span('  '), exchange];
+  return lineWidth(line) <= width ? [line] : [ends, [span(' '.repeat(title.length)), exchange]];
+}
+
+/** Between two legs: who took the one and opened the other, and why they are thought to be one request. */
+function proxy(joint: Joint, request: Request, width: number): Line[] {
+  const { process: taker, at, joinedBy, from, hop: place } = joint;
+  const hop = place === undefined ? undefined : request.hops[place];
+  const sure = hop?.observed !== false;
+  const head: Line = [
+    span(timeOf(hop), 'faint'),
+    span(`  ${glyph.proxy} ${`${sure ? '' : glyph.inferred}proxy`.padEnd(11)} `, 'change'),
+    span(proxyName(joint), 'strong'),
+    ...(taker === undefined ? [] : [span(` [${taker.pid}]`, 'name')]),
+    ...(taker === undefined || at.name === undefined ? [] : [span(`  ${at.name}`, 'faint')]),
+    ...(from === joint.to - 1 ? [] : [span(`  took leg ${from}`, 'faint')]),
+  ];
+  const why: Span[] =
+    joinedBy === undefined
+      ? []
+      : [
+          span(
+            `${sure ? '' : `${glyph.inferred} `}joined by ${joinedBy.evidence}: ${joinedBy.text}`,
+            sure ? 'plain' : 'faint',
+          ),
+        ];
+  const remarks = place === undefined ? [] : remarksAt(request, place);
+  return [[], head, ...below([...remarks, ...why], ' ', width), []];
 }
 
 interface Saying {
@@ -44,23 +117,17 @@ const WORDS: Readonly<Record<Hop['kind'], string>> = {
   reject: 'REJECTED',
 };
 
-function ladder(
-  title: string,
-  hops: readonly Hop[],
-  width: number,
-  say: (hop: Hop, index: number) => Saying,
-): Line[] {
-  if (hops.length === 0) return [];
-  const rungs = hops.flatMap((hop, index) => {
-    const before = hops[index - 1];
-    const last = index === hops.length - 1;
-    return [...leg(hop, before), ...rung(hop, before, say(hop, index), last, width)];
-  });
-  return [[span(title, 'head')], ...rungs];
+interface Placed {
+  readonly hop: Hop;
+  /** Index into all hops of the way. */
+  readonly place: number;
 }
 
-function leg(hop: Hop, before: Hop | undefined): Line[] {
-  return hop.leg === (before?.leg ?? 0) ? [] : [[span(`  leg ${hop.leg + 1}`, 'strong')]];
+function rungs(hops: readonly Placed[], width: number, say: (hop: Hop, place: number) => Saying): Line[] {
+  return hops.flatMap(({ hop, place }, index) => {
+    const last = index === hops.length - 1;
+    return rung(hop, hops[index - 1]?.hop, say(hop, place), last, width);
+  });
 }
 
 const TIME = 12;
@@ -75,22 +142,26 @@ function rung(
   const { sign, tone } = styleOf(hop, remarks);
   const place = placeOf(hop);
   const head: Line = [
-    span((hop.atMs === undefined ? '' : `${hop.atMs.toFixed(3)} ms`).padStart(TIME), 'faint'),
+    span(timeOf(hop), 'faint'),
     span(`  ${sign} ${`${hop.observed ? '' : glyph.inferred}${word}`.padEnd(11)} `, tone),
     span(place, 'strong'),
     ...hook(hop),
     ...device(hop),
     ...(hop.node === undefined || hop.node === place ? [] : [span(`  on ${hop.node}`, 'faint')]),
   ];
-  const stem = span(`${' '.repeat(TIME + 2)}${last ? ' ' : glyph.line} `, 'faint');
-  const below = [...process(hop), ...change(hop, before?.after), ...remarks, ...rule(hop)].flatMap(
-    ({ text, tone: own }) =>
-      wrap(text, width - TIME - 6).map((part, row): Line => [
-        stem,
-        span(row === 0 ? part : `  ${part}`, own),
-      ]),
+  const details = [...process(hop), ...change(hop, before?.after), ...remarks, ...rule(hop)];
+  return [head, ...below(details, last ? ' ' : glyph.line, width)];
+}
+
+const timeOf = (hop: Hop | undefined): string =>
+  (hop?.atMs === undefined ? '' : `${hop.atMs.toFixed(3)} ms`).padStart(TIME);
+
+/** What hangs below a rung, along its stem. */
+function below(details: readonly Span[], sign: string, width: number): Line[] {
+  const stem = span(`${' '.repeat(TIME + 2)}${sign} `, 'faint');
+  return details.flatMap(({ text, tone }) =>
+    wrap(text, width - TIME - 6).map((part, row): Line => [stem, span(row === 0 ? part : `  ${part}`, tone)]),
   );
-  return [head, ...below];
 }
 
 function styleOf({ kind }: Hop, remarks: readonly Span[]): { sign: string; tone: Tone } {

@@ -3,7 +3,7 @@ import type { Filter } from '../trace/filter/filter.ts';
 import type { Request } from '../trace/request.ts';
 import type { Kept, ViewModel } from './model.ts';
 import { sorted, type SortKey } from './sortings.ts';
-import { hasFailed } from './words.ts';
+import { isTrouble } from './words.ts';
 
 export interface Snapshot {
   /** What is in sight, top to bottom. */
@@ -150,7 +150,7 @@ export class RequestList {
   #reorder(): void {
     const order: Kept[] = [];
     for (const kept of this.#frozen?.kept ?? this.#model.values()) {
-      if (this.#failuresOnly && !hasFailed(kept.request)) continue;
+      if (this.#failuresOnly && !isTrouble(kept.request)) continue;
       if (this.#filter !== undefined && !this.#passes(this.#filter, kept.request)) continue;
       order.push(kept);
     }

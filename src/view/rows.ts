@@ -1,5 +1,5 @@
 /**
- * One request in the list. Below 118 columns it takes two lines, which read as a sentence: who dialled what,
+ * One request in the list. Below 118 columns it takes two lines, which read as a sentence: who asked for what,
  * and below it how that was rewritten and who served. From there on it is one line of columns.
  */
 import type { Request } from '../trace/request.ts';
@@ -14,7 +14,7 @@ export function rowHeader(width: number): Line {
   const columns = columnsFor(width);
   if (columns === undefined) {
     const left = cell(
-      '  TIME     CLIENT → DIALLED, and how it got there',
+      '  TIME     CLIENT → ASKED FOR, and how it got there',
       width - STORY.verdict - STORY.state,
       'head',
     );

@@ -1,5 +1,5 @@
 import type { Request } from '../trace/request.ts';
-import { endpoint, hasFailed } from './words.ts';
+import { askedFor, endpoint, hasFailed } from './words.ts';
 
 /** What worries first comes first; for numbers and times the smallest. */
 const sortings = {
@@ -7,10 +7,17 @@ const sortings = {
   time: (request: Request) => request.startedAt ?? '',
   duration: (request: Request) => request.durationMs ?? -1,
   client: (request: Request) => endpoint(request.client, false),
-  dialled: (request: Request) => endpoint(request.dialled, true),
+  asked: (request: Request) => askedFor(request),
   server: (request: Request) => endpoint(request.server, false),
   verdict: (request: Request) => VERDICTS.indexOf(request.clientIp.verdict),
-  state: (request: Request) => (hasFailed(request) ? 0 : STATES.length) + STATES.indexOf(request.state),
+  state: (request: Request) => {
+    if (hasFailed(request)) return STATES.indexOf(request.state);
+    const status = request.http?.status ?? 0;
+    // 5xx before 4xx, between what failed on the way and what is well.
+    return status >= 400
+      ? STATES.length + 1 - status / 1000
+      : STATES.length + 1 + STATES.indexOf(request.state);
+  },
 };
 
 const VERDICTS = ['forged-or-stale', 'lost', 'unknown', 'carried', 'preserved'];

@@ -4,17 +4,20 @@ import { glyph } from './glyphs.ts';
 import { cell, fit, justify, lineWidth, span, type Line, type Span } from './paint.ts';
 import { cut, widthOf } from '../terminal/text.ts';
 import {
+  askedFor,
+  carriedAddress,
   clock,
   dialledWords,
   duration,
   endpoint,
   endpointTone,
   hasFailed,
+  messageWords,
   outcome,
+  resultTone,
+  resultWords,
   rewritesIn,
   sourceSeen,
-  stateTone,
-  stateWords,
   verdictTone,
   verdictWords,
 } from './words.ts';
@@ -27,10 +30,10 @@ export function story(request: Request, width: number, mark: Span): Line[] {
   const first: Line = [
     mark,
     cell(clock(request.startedAt, false), STORY.time, 'faint'),
-    ...dialled(request, room),
+    ...asked(request, room),
     span(' '),
     cell(verdictWords(request.clientIp), STORY.verdict, verdictTone(request.clientIp.verdict)),
-    cell(stateWords(request), STORY.state, stateTone(request)),
+    cell(resultWords(request), STORY.state, resultTone(request)),
   ];
   const indent = ' '.repeat(2 + STORY.time);
   const took = span(duration(request.durationMs), 'faint');
@@ -38,28 +41,48 @@ export function story(request: Request, width: number, mark: Span): Line[] {
   return [first, justify(second, [took], width)];
 }
 
-/** `client → service`, sharing the room: what one does not need the other may have. */
-function dialled(request: Request, room: number): Line {
+/** `client → what it asked for`, sharing the room: what one does not need the other may have. */
+function asked(request: Request, room: number): Line {
   const arrow = ` ${glyph.arrow} `;
-  const target = span(dialledWords(request)).text;
+  const target = span(askedFor(request)).text;
   const client = span(endpoint(request.client, room >= 60)).text;
   const half = Math.floor((room - arrow.length) / 2);
   const who = cut(client, Math.max(half, room - arrow.length - widthOf(target)), 'middle');
   const what = cut(target, room - arrow.length - widthOf(who), 'middle');
-  return fit([span(who), span(arrow, 'faint'), span(what, endpointTone(request.dialled))], room);
+  const tone = messageWords(request) === undefined ? endpointTone(request.dialled) : 'strong';
+  return fit([span(who), span(arrow, 'faint'), span(what, tone)], room);
 }
 
-/** `DNAT … · MASQ … → server  saw …`, or why it got no further. */
+/** A name is cut to this before it goes. */
+const LEAST_NAME = 12;
+
+/** `Service DNAT … · MASQ … → server  saw …`, or why it got no further. */
 function way(request: Request, room: number): Line {
   const failed = hasFailed(request);
+  const carried = carriedAddress(request);
+  const last: Line = carried === '' ? [] : [span(`  ${carried}`, verdictTone(request.clientIp.verdict))];
   const { text, tone } = outcome(request);
   const sign = failed ? span(`${glyph.failed} `, tone) : span(`${glyph.arrow} `, 'faint');
-  const tail: Line = text === '' ? [] : [sign, span(text, tone)];
-  const how = rewritesIn(request, room - lineWidth(tail) - 1);
-  const none: Line = failed ? [] : [span('no rewrite ', 'faint')];
-  const line: Line = [...(how === '' ? none : [span(`${how} `, 'change')]), ...tail];
-  const seen = sourceSeen(request);
+  const message = messageWords(request) !== undefined;
+  const least = widthOf(span(rewritesIn(request, 0)).text) + 1;
+  const beside = message ? least + LEAST_NAME + 1 : 0;
+  const space = Math.max(LEAST_NAME, room - lineWidth(last) - 2 - beside);
+  const served = cut(span(text).text, failed ? room : space, failed ? 'end' : 'middle');
+  const tail: Line = served === '' ? [] : [sign, span(served, tone)];
+  const target = message ? dialled(request, room - lineWidth(tail) - lineWidth(last) - least - 1) : [];
+  const left = room - lineWidth(tail) - lineWidth(last) - lineWidth(target) - 1;
+  const words = rewritesIn(request, left);
+  const how = message && words.length > left ? '' : words;
+  const none: Line = failed || message ? [] : [span('no rewrite ', 'faint')];
+  const line: Line = [...target, ...(how === '' ? none : [span(`${how} `, 'change')]), ...tail, ...last];
+  const seen = carried === '' ? sourceSeen(request) : '';
   const saw: Line = seen === '' ? [] : [span(`  saw ${seen}`, 'faint')];
   const whole = lineWidth(line) + lineWidth(saw) <= room ? [...line, ...saw] : line;
   return fit(whole, Math.min(room, lineWidth(whole)));
+}
+
+/** What a message was sent to, if there is room for its name. */
+function dialled(request: Request, width: number): Line {
+  if (width < LEAST_NAME) return [];
+  return [span(`${cut(span(dialledWords(request)).text, width, 'middle')} `, endpointTone(request.dialled))];
 }

@@ -10,6 +10,8 @@ import type {
   Verdict,
 } from '../trace/request.ts';
 import { formatEndpoint } from '../events/tuple.ts';
+import { askedWords, carriedWords, decisiveCarrier, helloWords, lookupOf } from '../trace/exchange-words.ts';
+import { splitEndpoint } from '../trace/filter/way.ts';
 import { glyph } from './glyphs.ts';
 import type { Tone } from './paint.ts';
 
@@ -26,6 +28,25 @@ export function endpoint(end: Endpoint | undefined, ports: boolean): string {
 export function dialledWords(request: Request): string {
   const target = endpoint(request.dialled, true);
   return request.protocol === 'tcp' ? target : `${target} ${request.protocol}`;
+}
+
+/** What was asked for, as far as it was read: a path, a name, the name in TLS; else undefined. */
+export function messageWords(request: Request): string | undefined {
+  const { http, tls } = request;
+  if (http !== undefined) return askedWords(http);
+  const lookup = lookupOf(request);
+  if (lookup !== undefined) return `${lookup.type} ${lookup.name}`;
+  return tls && helloWords(tls);
+}
+
+/** The message, or where none was read what was dialled. */
+export const askedFor = (request: Request): string => messageWords(request) ?? dialledWords(request);
+
+/** The address in the header that the verdict rests on, and what it found. */
+export function carriedAddress(request: Request): string {
+  const carrier = decisiveCarrier(request);
+  if (carrier === undefined) return '';
+  return `${carrier.isClient ? glyph.carried : glyph.forged} ${carriedWords(carrier, request)}`;
 }
 
 /** The address the server saw, and whose it is: here the number itself is the point. */
@@ -50,34 +71,36 @@ const REWRITES: Partial<Record<Hop['kind'], string>> = {
   snat: 'SNAT',
   masquerade: 'MASQ',
   redirect: 'REDIRECT',
-  proxy: 'PROXY',
 };
 
-/** The rewrites in as many words as fit; empty where there are none. */
+/** The rewrites, and the proxies between them, in as many words as fit; empty where there are none. */
 export function rewritesIn(request: Request, width: number): string {
-  const hops = request.hops.filter((hop) => REWRITES[hop.kind] !== undefined);
-  const inShort = (address: (hop: Hop) => string): string =>
-    hops
-      .map((hop) => `${hop.observed ? '' : '~'}${REWRITES[hop.kind] ?? ''} ${address(hop)}`.trimEnd())
+  const hops = request.hops.filter((hop) => rewriteWord(hop) !== undefined);
+  const proxies = hops.filter(({ kind }) => kind === 'proxy');
+  const inShort = (some: readonly Hop[], address: (hop: Hop) => string): string =>
+    some
+      .map((hop) =>
+        `${hop.observed ? '' : glyph.inferred}${rewriteWord(hop) ?? ''} ${address(hop)}`.trimEnd(),
+      )
       .join(` ${glyph.dot} `);
-  const kindsOnly = inShort(() => '');
-  const forms = [inShort(newAddress), inShort((hop) => (changesSource(hop) ? newAddress(hop) : ''))];
-  return forms.find((words) => words.length <= width) ?? kindsOnly;
+  const forms = [
+    inShort(hops, newAddress),
+    inShort(hops, (hop) => (changesSource(hop) ? newAddress(hop) : '')),
+    inShort(hops, () => ''),
+  ];
+  const least = inShort(proxies.length > 0 ? proxies : hops, () => '');
+  return forms.find((words) => words.length <= width) ?? least;
+}
+
+function rewriteWord(hop: Hop): string | undefined {
+  return hop.kind === 'proxy' ? `via ${hop.process?.comm ?? placeOf(hop)}` : REWRITES[hop.kind];
 }
 
 const changesSource = (hop: Hop): boolean => hop.kind === 'snat' || hop.kind === 'masquerade';
 
 function newAddress(hop: Hop): string {
-  if (hop.after === undefined) return '';
-  return changesSource(hop) ? hostOf(hop.after.src) : hop.after.dst;
-}
-
-/** `10.0.0.1:80` and `[::1]:80` without the port. */
-function hostOf(address: string): string {
-  const bracket = /^\[(.*)\](?::\d+)?$/.exec(address);
-  if (bracket?.[1] !== undefined) return bracket[1];
-  const colon = address.indexOf(':');
-  return colon === address.lastIndexOf(':') && colon >= 0 ? address.slice(0, colon) : address;
+  if (hop.after === undefined || hop.kind === 'proxy') return '';
+  return changesSource(hop) ? splitEndpoint(hop.after.src).ip : hop.after.dst;
 }
 
 export const verdictWords = ({ verdict }: ClientIp): string => `${verdictGlyph(verdict)} ${verdict}`;
@@ -125,6 +148,10 @@ export function isFailedState(state: State): boolean {
   return state === 'refused' || state === 'rejected' || state === 'dropped' || state === 'unanswered';
 }
 
+/** Failed on the way, or the server complained of it. */
+export const isTrouble = (request: Request): boolean =>
+  hasFailed(request) || (request.http?.status ?? 0) >= 400;
+
 export function isOpen(request: Request): boolean {
   return request.state === 'open' || request.state === 'established';
 }
@@ -135,6 +162,23 @@ export function stateTone(request: Request): Tone {
 }
 
 export const stateWords = (request: Request): string => `${stateGlyph(request)} ${request.state}`;
+
+/** What was answered, in place of the state of a connection that the next request may use too. */
+export function resultWords(request: Request): string {
+  const answer = answerOf(request);
+  if (answer === undefined) return stateWords(request);
+  return `${isTrouble(request) ? glyph.failed : ' '} ${answer}`;
+}
+
+export function resultTone(request: Request): Tone {
+  const status = answerOf(request) === undefined ? 0 : (request.http?.status ?? 0);
+  if (status < 400 || hasFailed(request)) return stateTone(request);
+  return status < 500 ? 'warn' : 'bad';
+}
+
+function answerOf(request: Request): string | undefined {
+  return request.http === undefined ? lookupOf(request)?.rcode : request.http.status?.toString();
+}
 
 function stateGlyph(request: Request): string {
   if (hasFailed(request)) return glyph.failed;
@@ -149,6 +193,10 @@ const FAILURES: Partial<Record<Failure['kind'], string>> = {
   'dropped-by-rule': 'dropped by a rule',
   'no-local-endpoint': 'no local endpoint',
   unanswered: 'no answer',
+  reset: 'reset by the server',
+  'dns-nxdomain': 'no such name',
+  'dns-unanswered': 'no answer from the resolver',
+  'proxy-protocol-mismatch': 'PROXY protocol at one end only',
 };
 
 /** Why it failed, and where, in a few words. */

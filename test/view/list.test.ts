@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RequestList } from '../../src/view/list.ts';
 import { ViewModel } from '../../src/view/model.ts';
 import type { Request } from '../../src/trace/request.ts';
+import { exchanges } from '../fixtures/exchanges.ts';
 import { nth, scenarios } from '../fixtures/requests.ts';
 
 /** All with a time, one after the other. */
@@ -137,6 +138,23 @@ describe('sorting', () => {
     ).toEqual(['unanswered', 'dropped', 'dropped', 'rejected', 'refused']);
     list.setSort('verdict', false);
     expect(list.snapshot(20).rows[0]?.clientIp.verdict).toBe('lost');
+  });
+
+  it('puts what the server complained of behind what failed on the way', () => {
+    const model = new ViewModel();
+    for (const request of [...exchanges, nth(5)]) model.upsert(request);
+    const list = new RequestList(model);
+    list.setSort('state', false);
+    expect(ids(list.snapshot(20).rows).slice(0, 6)).toEqual([
+      'lookup-unanswered',
+      'proxy-mismatch',
+      'no-such-name',
+      'bad-gateway',
+      'sidecar',
+      'by-name',
+    ]);
+    list.setSort('asked', false);
+    expect(ids(list.snapshot(20).rows).slice(0, 2)).toEqual(['lookup', 'no-such-name']);
   });
 
   it('orders by time, what is older than the trace first, and back', () => {

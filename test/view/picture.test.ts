@@ -6,6 +6,7 @@ import { createPainter, lineWidth, textOf } from '../../src/view/paint.ts';
 import { picture } from '../../src/view/picture.ts';
 import type { ViewSource, ViewStatus } from '../../src/view/source.ts';
 import type { Request } from '../../src/trace/request.ts';
+import { byName, exchanges, noSuchName, proxyProtocol } from '../fixtures/exchanges.ts';
 import * as fixtures from '../fixtures/requests.ts';
 
 process.env['TZ'] = 'UTC';
@@ -53,7 +54,7 @@ describe('the list', () => {
   it('tells each scenario in two lines at 80 columns', () => {
     expect(screen(show(fixtures.scenarios.slice(0, 10)))).toMatchInlineSnapshot(`
       " nathop  node-a             tracepoint probes · detail path · 812 ev/s · 0 lost
-        TIME     CLIENT → DIALLED, and how it got there      CLIENT IP   STATE
+        TIME     CLIENT → ASKED FOR, and how it got there    CLIENT IP   STATE
         earlier  default/client → default/kubernetes:https   ? unknown   ● established
                  ~DNAT 10.100.0.2:6443 → node-a
         03:04:05 198.51.100.7 → default/web:http             ▲ lost        closed
@@ -88,7 +89,7 @@ describe('the list', () => {
   it('is a table from 120 columns on', () => {
     expect(screen(show(fixtures.scenarios, SIZES[1]).slice(0, 18))).toMatchInlineSnapshot(`
       " nathop  node-a                                                     tracepoint probes · detail path · 812 ev/s · 0 lost
-        TIME     CLIENT          DIALLED              REWRITES                 SERVED BY             CLIENT IP   STATE
+        TIME     CLIENT          ASKED FOR            REWRITES                 SERVED BY             CLIENT IP   STATE
         earlier  default/client  default/ku…tes:https ~DNAT 10.100.0.2:6443    node-a                ? unknown   ● established
         03:04:05 198.51.100.7    default/web:http     DNAT · MASQ 10.100.0.2   default/we…d7b8-x2x7q ▲ lost        closed
         03:04:05 198.51.100.7    default/we…ocal:http DNAT 10.0.2.2:8080       default/we…d7b8-x2x7q ✓ preserved   closed
@@ -111,10 +112,71 @@ describe('the list', () => {
   it('has time, ports, cause and source seen at 200 columns', () => {
     expect(screen(show([fixtures.nodePortCluster, fixtures.unanswered], SIZES[2]).slice(1, 4)))
       .toMatchInlineSnapshot(`
-      "  TIME             TOOK CLIENT                DIALLED                  REWRITES                                SERVED BY                    SERVER SAW             CLIENT IP               STATE
-        03:04:05.678  12.4 ms 198.51.100.7:51514    default/web:http         DNAT 10.0.2.2:8080 · MASQ 10.100.0.2    default/web-6c9f5d7b8-x2x7q  10.100.0.2 node-a      ▲ lost: traffic policy    closed
-      ▌ 03:04:05.678   3.02 s default/client:40112  10.0.2.99:8080           no answer at node-b                                                                         ? unknown               ✗ unanswered"
+        "  TIME             TOOK CLIENT                ASKED FOR                    REWRITES                             SERVED BY                   SERVER SAW             CLIENT IP               STATE
+          03:04:05.678  12.4 ms 198.51.100.7:51514    default/web:http             DNAT 10.0.2.2:8080 · MASQ 10.100.0.2 default/web-6c9f5d7b8-x2x7q 10.100.0.2 node-a      ▲ lost: traffic policy    closed
+        ▌ 03:04:05.678   3.02 s default/client:40112  10.0.2.99:8080               no answer at node-b                                                                     ? unknown               ✗ unanswered"
+      `);
+  });
+
+  it('tells each exchange in two lines at 80 columns: what was asked, by which proxies, which address is carried', () => {
+    expect(screen(show(exchanges).slice(1, -2))).toMatchInlineSnapshot(`
+      "  TIME     CLIENT → ASKED FOR, and how it got there    CLIENT IP   STATE
+        03:04:05 default/client → GET a-service/ping         ✓ preserved   200
+                 default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms
+        03:04:05 198.51.100.7 → GET example.com/a/pings      ↷ carried     200
+                 ingres…:http via nginx → default/a-…5b4-tq2lm  ↷ 198.51.100.7 12.4 ms
+        03:04:05 198.51.100.7 → GET example.com/a/pings      ‼ forged-or…  200
+                 ingres…:http via nginx → default/a-s…c5b4-tq2lm  ‼ 172.17.0.1 12.4 ms
+        03:04:05 198.51.100.7 → GET example.com/a/pings      ↷ carried     200
+                 via haproxy · ~via nginx → defaul…tq2lm  ↷ 198.51.100.7       12.4 ms
+        03:04:05 haproxy → GET example.com/                  ✓ preserved ✗ 400
+                 default/a-ser…b4-tq2lm:8080 ✗ PROXY protocol at one end only  12.4 ms
+        03:04:05 default/client → POST a-service/orders      ✓ preserved ✗ 401
+                 default/…ce:http REDIRECT → default/a-service-6f7d9c5b4-tq2lm 12.4 ms
+        03:04:05 default/client → A a-service.d…luster.local ✓ preserved   NOERROR
+                 kube-sys…:dns udp DNAT → kube-system/coredns-7db6d8ff4d-8xkzq 0.62 ms
+        03:04:05 default/client → A product-service-svc      ✓ preserved ✗ NXDOMAIN
+                 kube-system/kube-dns:dns udp DNAT 10.0.1.5:53 ✗ no such name  0.62 ms
+        03:04:05 default/client → AAAA a-servic…luster.local ? unknown   ✗ unanswered
+                 kube-system/k…e-dns:dns udp DNAT ✗ no answer from the resolver 5.00 s
+      ▌ 03:04:05 198.51.100.7 → GET example.com/b/pings      ✓ preserved ✗ 502
+                 ingres…s:http DNAT → ingress-nginx/controller-5d88c7d8d-k8jxz 12.4 ms"
     `);
+  });
+
+  it('has them in columns at 200', () => {
+    const [, header, ...rows] = show(exchanges.slice(0, 4), SIZES[2]);
+    expect(screen([header ?? '', ...rows.slice(0, 4)])).toMatchInlineSnapshot(`
+      "  TIME             TOOK CLIENT                ASKED FOR                    REWRITES                             SERVED BY                   SERVER SAW             CLIENT IP               STATE
+        03:04:05.678  1.80 ms default/client:40112  GET a-service/ping           DNAT 10.0.2.2:8080                   default/a-ser…7d9c5b4-tq2lm 10.0.1.2 default/clie… ✓ preserved               200
+        03:04:05.678  12.4 ms 198.51.100.7:51514    GET example.com/a/pings      DNAT · via nginx · DNAT              default/a-ser…7d9c5b4-tq2lm 10.0.1.9 ingress-ngin… ↷ carried 198.51.100.7    200
+        03:04:05.678  12.4 ms 198.51.100.7:51514    GET example.com/a/pings      DNAT · MASQ · via nginx · DNAT       default/a-ser…7d9c5b4-tq2lm 10.0.1.9 ingress-ngin… ‼ forged-or-stale 172.…   200
+      ▌ 03:04:05.678  12.4 ms 198.51.100.7:51514    GET example.com/a/pings      via haproxy · ~via nginx             default/a-ser…7d9c5b4-tq2lm 10.0.1.9 ingress-ngin… ↷ carried 198.51.100.7    200"
+    `);
+  });
+
+  it('tells the requests of one connection one under another', () => {
+    const again = ['/a', '/b', '/c'].map((path, nth) => ({
+      ...byName,
+      id: `again-${nth}`,
+      http: { method: 'GET', host: 'a-service', path, status: 200 + nth * 102, tls: false },
+    }));
+    expect(screen(show(again).slice(2, 8))).toMatchInlineSnapshot(`
+      "  03:04:05 default/client → GET a-service/a            ✓ preserved   200
+                 default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms
+        03:04:05 default/client → GET a-service/b            ✓ preserved   302
+                 default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms
+      ▌ 03:04:05 default/client → GET a-service/c            ✓ preserved ✗ 404
+                 default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms"
+    `);
+  });
+
+  it('shows by F what the server complained of too', () => {
+    show(exchanges);
+    press('F');
+    const words = screen(show([]));
+    expect(words).toMatch(/✗ 401[^]*✗ NXDOMAIN[^]*✗ 502/);
+    expect(words).not.toContain('/a/pings');
   });
 
   it('says what goes on where there is nothing to show', () => {
@@ -202,10 +264,10 @@ describe('the detail', () => {
     press('g', 'enter');
     const [small, middle, large] = SIZES.map((size) => show([], size));
     expect(small?.[1]).toMatch(/^── default\/client:40112 → default\/kubernetes:https ──/);
-    expect(small?.join('')).not.toContain('CLIENT → DIALLED');
+    expect(small?.join('')).not.toContain('CLIENT → ASKED');
     expect(middle?.[1]).toContain('REWRITES');
     expect(middle?.findIndex((line) => line.startsWith('── default/client'))).toBeGreaterThan(10);
-    expect(large?.[1]).toMatch(/CLIENT → DIALLED.*│── default\/client:40112/);
+    expect(large?.[1]).toMatch(/CLIENT → ASKED.*│── default\/client:40112/);
   });
 
   it('scrolls to its end and no further', () => {
@@ -219,6 +281,87 @@ describe('the detail', () => {
     expect(show([])).toEqual(end);
     press('g');
     expect(screen(show([]))).toContain('client      198.51.100.7:51514');
+  });
+
+  it('has the legs one by one, with the proxy between them and why they are one request', () => {
+    show([proxyProtocol]);
+    press('enter');
+    const lines = show([], { columns: 80, rows: 130 });
+    const title = lines.findIndex((line) => line.startsWith('── 198'));
+    expect(screen(lines.slice(title, -2)).trimEnd()).toMatchInlineSnapshot(`
+      "── 198.51.100.7:51514 → haproxy:443 ─────────────────────────────────────── 1/1
+       client      198.51.100.7:51514  (external)
+       asked for   GET example.com/a/pings  200
+                   over TLS for example.com
+       dialled     haproxy  203.0.113.5:443  (external) tcp
+       served by   default/a-service-6f7d9c5b4-tq2lm  10.0.2.2:8080  (pod on node-b)
+       server saw  ingress-nginx/controller-5d88c7d8d-k8jxz  10.0.1.9:34120  (pod on …
+       state       closed  since 03:04:05.678  ·  took 12.4 ms
+
+       client IP   ↷ carried, lost at haproxy: proxy
+                   HAProxy opened a connection of its own; its PROXY header and
+                   X-Forwarded-For carry the client, 198.51.100.7.
+                   ↷ leg 1  proxy-protocol  198.51.100.7  › the client
+                   ↷ leg 2  x-forwarded-for  198.51.100.7 (by haproxy), 203.0.113.5
+                   (by ingress-nginx/controller-5d88c7d8d-k8jxz)  › the client
+
+      WAY THERE
+      LEG 0  198.51.100.7:51514 → haproxy:443
+          0.000 ms  ● delivered   haproxy
+                      to haproxy [99]
+                      198.51.100.7:51514 → 203.0.113.5:443
+
+          0.400 ms  ⇄ proxy       haproxy [99]  haproxy
+                      ▲ here the client's address is lost
+                      joined by proxy-header: its PROXY header names
+                        198.51.100.7:51514
+
+      LEG 1  haproxy:41000 → ingress-nginx/ingress:http  GET example.com/a/pings 200
+          0.400 ms  ○ device      haproxy  out eth0
+                    │ by haproxy [99]
+                    │ 203.0.113.5:41000 → 10.100.0.2:32080
+          0.450 ms  ◆ DNAT        node-a  ~PREROUTING
+                    │ destination  10.100.0.2:32080 → 10.0.1.9:80
+          0.500 ms  ● delivered   ingress-nginx/controller-5d88c7d8d-k8jxz  on node-a
+                      to nginx [812]
+
+          1.900 ms  ⇄ ~proxy      nginx [812]  ingress-nginx/controller-5d88c7d8d-k8j…
+                      ~ joined by pod-and-time: same pod, nested in time
+
+      LEG 2  ingress-nginx/controller-5d88c7d8d-k8jxz:34120 → default/a-service:http
+             GET example.com/ping 200
+          1.900 ms  ○ device      ingress-nginx/controller-5d88c7d8d-k8jxz  out eth0 …
+                    │ by nginx [812]
+                    │ 10.0.1.9:34120 → 10.3.241.152:80
+          1.950 ms  ◆ DNAT        node-a  ~PREROUTING  in veth9
+                    │ destination  10.3.241.152:80 → 10.0.2.2:8080
+                    │ for default/a-service:http
+                    │ by ip nat: PREROUTING › KUBE-SERVICES › KUBE-SVC-A ›
+                    │   KUBE-SEP-ZX6JM2PTQGF5Z4QO
+                    │ -A KUBE-SEP-ZX6JM2PTQGF5Z4QO -p tcp -m comment --comment
+                    │   "default/a-service:http" -m tcp -j DNAT --to-destination
+                    │   10.0.2.2:8080
+          2.020 ms  ○ device      node-b  eth0 → cbr0
+          2.080 ms  ● delivered   default/a-service-6f7d9c5b4-tq2lm  in eth0  on node…
+                      to python3 [4711]
+
+                   ~ inferred: legs 1-2 joined by time and pod only
+                   ~ before a hook: not observed, but follows from the packet's
+                   direction"
+    `);
+  });
+
+  it('has the look-up, and the names tried before', () => {
+    show([byName]);
+    press('enter');
+    expect(screen(show([], { columns: 120, rows: 60 }))).toMatch(
+      / name +a-service\.default\.svc\.cluster\.local A {2}NOERROR 10\.3\.241\.152\n +asked kube-system\/kube-dns:dns, answered by kube-system\/coredns/,
+    );
+    show([noSuchName]);
+    press('escape', 'G', 'enter');
+    expect(screen(show([], { columns: 120, rows: 60 }))).toContain(
+      'tried before: product-service-svc.default.svc.cluster.local A NXDOMAIN',
+    );
   });
 
   it('names the failure and where it happened', () => {
@@ -338,6 +481,7 @@ describe('any request on any screen', () => {
     {
       leg: fc.nat(3),
       kind: fc.constantFrom(
+        'proxy' as const,
         'device' as const,
         'dnat' as const,
         'masquerade' as const,
@@ -362,14 +506,36 @@ describe('any request on any screen', () => {
     { requiredKeys: ['leg', 'kind', 'observed'] },
   );
   const request = fc
-    .record({ client: end, dialled: end, server: end, hops: fc.array(hop, { maxLength: 5 }), text: name })
-    .map(({ client, dialled, server, hops, text }): Request => ({
-      ...fixtures.nodePortCluster,
+    .record({
+      client: end,
+      dialled: end,
+      server: end,
+      hops: fc.array(hop, { maxLength: 5 }),
+      text: name,
+      told: fc.constantFrom(...exchanges, fixtures.nodePortCluster),
+    })
+    .map(({ client, dialled, server, hops, text, told }): Request => ({
+      ...told,
+      ...(told.http && { http: { ...told.http, method: text, path: text, host: text, requestId: text } }),
+      ...(told.dns && { dns: { ...told.dns, name: text, answers: [text] } }),
+      ...(told.legs && {
+        legs: told.legs.map((leg) => ({
+          ...leg,
+          client,
+          dialled,
+          joinedBy: { evidence: 'process' as const, text },
+        })),
+      }),
       client,
       dialled,
       server,
       hops,
-      clientIp: { verdict: 'lost', carriers: [], text, remedies: [{ text, breaks: text }] },
+      clientIp: {
+        verdict: told.clientIp.verdict,
+        carriers: told.clientIp.carriers.map((carrier) => ({ ...carrier, values: [text] })),
+        text,
+        remedies: [{ text, breaks: text }],
+      },
       inferred: [text],
     }));
   const size = fc.record({
