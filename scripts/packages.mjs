@@ -1,7 +1,7 @@
 /**
- * Debian's packages that nathop needs to trace, that the lab needs besides, and to compile what npm brings as
- * source: cap, which also opens libpcap by the name that only its development package has, and node-pty for the
- * tests.
+ * Debian's packages that nathop needs to trace, that the lab needs besides, to compile what npm brings as
+ * source (cap, which also opens libpcap by the name that only its development package has, and node-pty for the
+ * tests), and what the benches compare with.
  */
 export const runtime = [
   'bpftrace',
@@ -17,3 +17,4 @@ export const lab = ['python3', 'nfacct', 'nginx', 'haproxy', 'dnsmasq-base', 'op
 export const build = ['g++', 'make', 'libpcap-dev'];
 /** Of these, what Debian would run as a service. */
 export const services = ['nginx', 'haproxy'];
+export const bench = ['mmdebstrap'];

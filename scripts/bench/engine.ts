@@ -1,97 +1,38 @@
-/** What decoding and correlating cost: events a second on one core, and memory an open connection. */
-import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
-import { Decoder } from '../../src/sources/bpftrace/decode.ts';
-import { Engine } from '../../src/trace/engine.ts';
-import { ReorderWindow } from '../../src/trace/reorder.ts';
-import { connectionLines } from './lines.ts';
+/**
+ * What decoding and correlating cost: events a second on one core, and memory an open connection. Bundled as
+ * nathop itself is, in a process of its own: a loader that compiles as it goes keeps the functions' names, and
+ * wraps every closure for it.
+ */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { execa } from 'execa';
+import * as z from 'zod';
 
-const CHUNK = 65_536;
-/** Everything is open at once for the memory figure. */
-const OPEN = 100_000;
-
-export interface EngineFigures {
+const figures = z.object({
   /** Bytes to connections that are up to date. */
-  correlatedPerSecond: number;
+  correlatedPerSecond: z.number(),
   /** The same, and each connection closed and rendered as a request. */
-  eventsPerSecond: number;
-  bytesPerOpenConnection: number;
-}
+  eventsPerSecond: z.number(),
+  bytesPerOpenConnection: z.number(),
+});
 
-/** @param connections of the speed figures: four lines each while they are open, six when closed */
-export function measureEngine(connections: number): EngineFigures {
-  const open = chunks(connections, true);
-  const closed = chunks(connections, false);
-  run(chunks(20_000, false)); // warm
-  return {
-    correlatedPerSecond: speed(open),
-    eventsPerSecond: speed(closed),
-    bytesPerOpenConnection: memory(),
-  };
-}
+export type EngineFigures = z.infer<typeof figures>;
 
-/** Events a second of CPU time, the garbage collector's threads included; the best of three. */
-function speed(bytes: readonly Buffer[]): number {
-  const speeds = [1, 2, 3].map(() => {
-    const started = process.cpuUsage();
-    const { events } = run(bytes);
-    const { user, system } = process.cpuUsage(started);
-    return events / ((user + system) / 1e6);
-  });
-  return Math.round(Math.max(...speeds));
-}
+const BUNDLE = resolve('.cache/bench/engine.mjs');
 
-function memory(): number {
-  const bytes = chunks(OPEN, true);
-  const before = used();
-  const { engine } = run(bytes);
-  const after = used();
-  if (engine.stats.open !== OPEN)
-    throw new Error(`${String(engine.stats.open)} connections open, not ${String(OPEN)}`);
-  return Math.round((after - before) / OPEN);
-}
-
-function used(): number {
-  if (globalThis.gc === undefined) throw new Error('the memory figure needs node --expose-gc');
-  globalThis.gc();
-  globalThis.gc();
-  return process.memoryUsage().heapUsed;
-}
-
-function run(bytes: readonly Buffer[]): { engine: Engine; events: number } {
-  const engine = new Engine(new ClusterKnowledge(), { maxConnections: OPEN * 2, wallOffset: 0n });
-  let events = 0;
-  const reorder = new ReorderWindow((event) => {
-    events++;
-    engine.apply(event);
-  });
-  const decoder = new Decoder(
-    {
-      traffic: (event) => {
-        reorder.push(event);
-      },
-      meter: () => undefined,
-      lost: () => undefined,
-      foreign: (line) => {
-        throw new Error(`not read: ${line}`);
-      },
+export async function measureEngine(): Promise<EngineFigures> {
+  await build({
+    entryPoints: [fileURLToPath(new URL('engine-work.ts', import.meta.url))],
+    outfile: BUNDLE,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
-    new Map(),
-  );
-  for (const chunk of bytes) decoder.push(chunk);
-  reorder.flush();
-  return { engine, events };
-}
-
-function chunks(connections: number, open: boolean): Buffer[] {
-  const all: Buffer[] = [];
-  let text = '';
-  for (let i = 0; i < connections; i++) {
-    text += connectionLines(i, open);
-    if (text.length > CHUNK) {
-      all.push(Buffer.from(text));
-      text = '';
-    }
-  }
-  all.push(Buffer.from(text));
-  return all;
+    logLevel: 'warning',
+  });
+  const { stdout } = await execa(process.execPath, ['--expose-gc', '--max-semi-space-size=32', BUNDLE]);
+  return figures.parse(JSON.parse(stdout));
 }

@@ -1,20 +1,20 @@
 /**
- * `npm run bench [engine|cost|start|view…]`: the figures that the README states. Each is a median; the cost to
+ * `npm run bench [engine|view|start|loss|cost…]`: the figures that the README states. Each is a median; the cost to
  * the node is measured in interleaved rounds beside what one would run instead.
  */
 import { cpus } from 'node:os';
 import { measureCost } from './node-cost.ts';
 import { measureEngine } from './engine.ts';
+import { measureLoss } from './loss.ts';
 import { measureStart } from './start.ts';
 import { measureView } from './view.ts';
 
 const ROUNDS = 5;
 const SECONDS = 4;
-const CONNECTIONS = 100_000;
 
-const parts: Record<string, () => Promise<void> | void> = {
-  engine() {
-    const { eventsPerSecond, correlatedPerSecond, bytesPerOpenConnection } = measureEngine(CONNECTIONS);
+const parts: Record<string, () => Promise<void>> = {
+  async engine() {
+    const { eventsPerSecond, correlatedPerSecond, bytesPerOpenConnection } = await measureEngine();
     print('decode and correlate', `${format(correlatedPerSecond)} events/s on one core (aim 500,000)`);
     print('… and render each finished request', `${format(eventsPerSecond)} events/s`);
     print('memory', `${format(bytesPerOpenConnection)} bytes an open connection (aim 1,500)`);
@@ -31,6 +31,12 @@ const parts: Record<string, () => Promise<void> | void> = {
   },
   async start() {
     print('start to first hop', `${format(await measureStart(5))} ms (aim 2,000)`);
+  },
+  async loss() {
+    const { whole, lossy } = await measureLoss();
+    const first =
+      lossy === undefined ? 'no event lost' : `first event lost at ${format(lossy)} connections/s`;
+    print('loss at path', `${first}, none up to ${format(whole)} connections/s`);
   },
   async cost() {
     for (const { tool, perSecond, share, lost } of await measureCost(ROUNDS, SECONDS)) {

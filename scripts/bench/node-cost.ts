@@ -2,8 +2,7 @@
  * What tracing costs the node: the rate of short connections through a DNAT and MASQUERADE router, with
  * nothing and with each tool in turn, in interleaved rounds; medians, and the share of the untraced rate.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { access } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,18 +20,18 @@ export interface Cost {
   lost?: number;
 }
 
-interface Tool {
+export interface Tool {
   name: string;
   /** Starts it; resolves once it traces. */
   start(bench: LoadBench): Promise<Running>;
 }
 
-interface Running {
+export interface Running {
   /** @returns events lost, if it tells */
   stop(): Promise<number | undefined>;
 }
 
-const CONCURRENCY = 16;
+export const CONCURRENCY = 16;
 
 export async function measureCost(rounds: number, seconds: number): Promise<Cost[]> {
   const newer = await otherBpftrace('sid');
@@ -82,7 +81,7 @@ export async function measureCost(rounds: number, seconds: number): Promise<Cost
 }
 
 /** As a user runs it: its output is written and thrown away. */
-function nathop(name: string, detail: string, path?: string): Tool {
+export function nathop(name: string, detail: string, path?: string): Tool {
   return {
     name,
     async start() {
@@ -122,10 +121,10 @@ function inRouter(name: string, command: readonly string[]): Tool {
       const child = execa('ip', ['netns', 'exec', router, ...command], {
         stdin: 'ignore',
         stdout: 'ignore',
-        stderr: 'ignore',
         reject: false,
       });
       await sleep(700);
+      if (child.exitCode !== null) throw new Error(`${name} did not run: ${(await child).stderr}`);
       return {
         async stop() {
           child.kill('SIGINT');
