@@ -2,7 +2,7 @@
 import type { DnsHead } from '../events/head.ts';
 import { clientIpOf } from './carriers.ts';
 import type { TiedLeg } from './carriers.ts';
-import { legsOf } from './exchange.ts';
+import { firstOf, legsOf, timeBetween } from './exchange.ts';
 import type { Exchange, Joint } from './exchange.ts';
 import { milliseconds } from './hops.ts';
 import type { Lookup, Lookups } from './lookups.ts';
@@ -79,14 +79,16 @@ function beginOf(told: Exchange, first: Exchange): Begin {
   if (isFirst && connection.beginningSeen) return { at: connection.firstAt, seen: true };
   return told.asked === undefined
     ? { at: connection.firstAt, seen: connection.beginningSeen }
-    : { at: told.asked.at, seen: true };
+    : { at: told.since, seen: true };
 }
 
 /** The answer's first byte; the end of its connection, where that ended with it. */
-function endOf({ connection, index, answer }: Exchange): number {
+function endOf({ connection, index, asked, answer }: Exchange): number {
   const isLast = index + 1 >= (connection.dialogue?.count ?? 0);
   if (connection.endedAt > 0 && isLast) return connection.endedAt;
-  return answer?.at ?? connection.lastAt;
+  if (answer === undefined) return connection.lastAt;
+  const took = asked && timeBetween(asked, answer);
+  return asked === undefined || took === undefined ? firstOf(answer) : firstOf(asked) + took;
 }
 
 function stateOf({ asked, answer, endedAt }: Exchange, base: State): State {
@@ -175,6 +177,7 @@ function ownHttp({ asked, answer, connection }: Exchange): Http | undefined {
   if (head?.what !== 'http-request') return undefined;
   const said = answer?.message.what === 'http-response' ? answer.message : undefined;
   const requestId = head.requestId ?? said?.requestId;
+  const took = asked && answer && timeBetween(asked, answer);
   return {
     method: head.method,
     ...(head.host !== undefined && { host: head.host }),
@@ -182,8 +185,7 @@ function ownHttp({ asked, answer, connection }: Exchange): Http | undefined {
     ...(said && { status: said.status }),
     ...(requestId !== undefined && { requestId }),
     tls: connection.dialogue?.tls !== undefined,
-    ...(asked !== undefined &&
-      answer?.netns === asked.netns && { firstByteMs: milliseconds(answer.at - asked.at) }),
+    ...(took !== undefined && { firstByteMs: milliseconds(took) }),
   };
 }
 
@@ -195,7 +197,7 @@ function dnsOf(
   circumstances: Circumstances,
 ): Dns | undefined {
   const { asked } = told;
-  if (asked?.message.what === 'dns') return lookupOf(told, asked.message, asked.at, first.base, lookups);
+  if (asked?.message.what === 'dns') return lookupOf(told, asked.message, told.since, first.base, lookups);
   const before = lookups.before(first.exchange.connection);
   if (before === undefined) return undefined;
   const { exchange, asked: question } = before;
@@ -229,13 +231,13 @@ function lookupOf(
         return { name: asked.name, type: asked.type, ...(rcode !== undefined && { rcode }) };
       }),
     }),
-    ...(exchange.answer && { durationMs: milliseconds(exchange.answer.at - at) }),
+    ...(exchange.answer && { durationMs: milliseconds(firstOf(exchange.answer) - at) }),
   };
 }
 
 function triesOf(exchange: Exchange, lookups: Lookups): Lookup[] {
   const { asked } = exchange;
-  return asked?.message.what === 'dns' ? lookups.alike(exchange, asked.message, asked.at) : [];
+  return asked?.message.what === 'dns' ? lookups.alike(exchange, asked.message, exchange.since) : [];
 }
 
 function failureOf(

@@ -53,9 +53,10 @@ export class Conversations {
     const done = count === -1 ? this.ended : this.ended.slice(0, count);
     if (done.length === 0) return [];
     this.ended = this.ended.slice(done.length);
+    // What ended meanwhile may be their effects; by now all of it has been seen everywhere.
+    for (const exchange of [...done, ...this.ended]) this.tie(exchange);
     for (const exchange of done) {
       exchange.settled = true;
-      this.tie(exchange);
       this.joints.withdraw(exchange);
       exchange.connection.dialogue?.settle(exchange);
     }
@@ -105,6 +106,7 @@ export class Conversations {
     this.ended.push(exchange);
   }
 
+  /** As far as can be told now; by the time it is settled, more was seen. */
   private tie(exchange: Exchange): void {
     const joint = this.joints.join(exchange);
     if (joint === undefined) return;

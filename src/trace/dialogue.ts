@@ -9,6 +9,8 @@ import type { Heard } from './exchange.ts';
 const MAX_PENDING = 64;
 /** Exchanges dealt with that a late sighting may still be of. */
 const MAX_DONE = 16;
+/** Places of which a sighting is kept: there are fewer namespaces on a way. */
+const MAX_SIGHTINGS = 16;
 const SWITCHING_PROTOCOLS = 101;
 
 export class Dialogue {
@@ -20,7 +22,7 @@ export class Dialogue {
   /** Not dealt with, oldest first. */
   pending: readonly Exchange[] = [];
   /** The connection as one, where its words are not known. */
-  private all: Exchange | undefined;
+  private one: Exchange | undefined;
   private readonly connection: Connection;
   private done: readonly Exchange[] = [];
 
@@ -29,12 +31,16 @@ export class Dialogue {
   }
 
   get whole(): Exchange {
-    return (this.all ??= new Exchange(this.connection, 0, undefined));
+    return (this.one ??= new Exchange(this.connection, 0, undefined));
   }
 
   /** Whether the connection as one was spoken of. */
   get hasWhole(): boolean {
-    return this.all !== undefined;
+    return this.one !== undefined;
+  }
+
+  private get all(): readonly Exchange[] {
+    return [...this.pending, ...this.done];
   }
 
   /** @returns the exchange that it adds to; undefined where it was known, or its question was not seen */
@@ -78,10 +84,13 @@ export class Dialogue {
   }
 
   private ask(event: HeadEvent, message: HttpRequestHead | DnsHead): Exchange | undefined {
-    const known = [...this.pending, ...this.done].some(({ asked }) => asked && isSame(asked, event, message));
-    if (known || this.pending.length >= MAX_PENDING) return undefined;
-    const asked = heard(event, message);
-    const exchange = new Exchange(this.connection, this.count++, asked);
+    const known = this.all.find(({ asked }) => asked !== undefined && isSame(asked, event, message));
+    if (known?.asked !== undefined) {
+      see(known.asked, event);
+      return undefined;
+    }
+    if (this.pending.length >= MAX_PENDING) return undefined;
+    const exchange = new Exchange(this.connection, this.count++, heard(event, message));
     this.pending = [...this.pending, exchange];
     return exchange;
   }
@@ -93,9 +102,9 @@ export class Dialogue {
    */
   private answer(event: HeadEvent, message: HttpResponseHead): Exchange | undefined {
     if (message.status < 200 && message.status !== SWITCHING_PROTOCOLS) return undefined;
-    const said = [...this.pending, ...this.done].find(({ answer }) => answer?.seq === event.seq);
+    const said = this.all.find(({ answer }) => answer?.seq === event.seq)?.answer;
     if (said !== undefined) {
-      nearer(said, event);
+      see(said, event);
       return undefined;
     }
     const waiting = this.pending.filter(
@@ -113,12 +122,12 @@ export class Dialogue {
   }
 
   private answerLookup(event: HeadEvent, message: DnsHead): Exchange | undefined {
-    const exchange = [...this.pending, ...this.done].find(
+    const exchange = this.all.find(
       ({ asked }) => asked?.message.what === 'dns' && isSameLookup(asked.message, message),
     );
     if (exchange === undefined) return undefined;
     if (exchange.answer !== undefined) {
-      nearer(exchange, event);
+      see(exchange.answer, event);
       return undefined;
     }
     exchange.answer = heard(event, message);
@@ -126,18 +135,15 @@ export class Dialogue {
   }
 }
 
-/** Times are taken between two sightings at one place, as near to the client as there is. */
-function nearer(exchange: Exchange, { netns, at }: HeadEvent): void {
-  const { asked, answer } = exchange;
-  if (answer !== undefined && netns === asked?.netns && answer.netns !== netns) {
-    exchange.answer = { ...answer, at, netns };
-  }
+function see(known: Heard<unknown>, { netns, at }: HeadEvent): void {
+  const { sightings } = known;
+  if (sightings.length >= MAX_SIGHTINGS || sightings.some((one) => one.netns === netns)) return;
+  known.sightings = [...sightings, { netns, at }];
 }
 
 const heard = <M>({ at, netns, seq, ack }: HeadEvent, message: M): Heard<M> => ({
   message,
-  at,
-  netns,
+  sightings: [{ netns, at }],
   seq,
   ack,
 });

@@ -7,14 +7,19 @@ import type { DnsHead, HttpRequestHead, HttpResponseHead } from '../events/head.
 import type { Connection } from './connection.ts';
 import type { JointEvidence } from './request.ts';
 
-/** A message, and where and when it was seen first. */
+/** A message, and where and when it was seen: one object for all its sightings. */
 export interface Heard<M> {
   readonly message: M;
-  readonly at: number;
-  readonly netns: NetnsId;
+  /** The first, first. */
+  sightings: readonly Sighting[];
   /** TCP: of its first byte, and what its packet acknowledges. */
   readonly seq: number;
   readonly ack: number;
+}
+
+export interface Sighting {
+  readonly netns: NetnsId;
+  readonly at: number;
 }
 
 /** What ties an exchange to the one that a proxy had before it passed it on. */
@@ -50,13 +55,19 @@ export class Exchange {
 
   /** When it began to be known. */
   get since(): number {
-    return this.asked?.at ?? this.connection.firstAt;
+    return this.asked === undefined ? this.connection.firstAt : firstOf(this.asked);
   }
+}
 
-  /** Known to be over before a time. */
-  isOver(at: number): boolean {
-    return this.endedAt > 0 && this.endedAt < at;
+export const firstOf = ({ sightings }: Heard<unknown>): number => sightings[0]?.at ?? 0;
+
+/** From the one to the other where both were seen at one place, the nearest to the client; nanoseconds. */
+export function timeBetween(a: Heard<unknown>, b: Heard<unknown>): number | undefined {
+  for (const { netns, at } of a.sightings) {
+    const other = b.sightings.find((sighting) => sighting.netns === netns);
+    if (other !== undefined) return other.at - at;
   }
+  return undefined;
 }
 
 /** One without words of its own is told with what its proxy asked; one with words of its own is told once. */

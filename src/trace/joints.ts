@@ -6,8 +6,8 @@
 import type { NetnsId, ProcessRef } from '../events/event.ts';
 import type { HttpRequestHead } from '../events/head.ts';
 import { formatEndpoint } from '../events/tuple.ts';
-import type { Exchange } from './exchange.ts';
-import type { Joint } from './exchange.ts';
+import { timeBetween } from './exchange.ts';
+import type { Exchange, Joint } from './exchange.ts';
 import type { Knowledge } from './knowledge.ts';
 import { Groups } from './groups.ts';
 import type { JointEvidence } from './request.ts';
@@ -78,12 +78,17 @@ export class Joints {
     this.byAddress.remove(offer.address, exchange);
   }
 
-  /** Looks for what caused it, if that is not known. @returns the cause, if it was found now */
+  /**
+   * Looks for what caused it, anew each time until it is settled: the more of both was seen, the better it tells.
+   * @returns the cause, if it is another than before
+   */
   join(exchange: Exchange): Joint | undefined {
-    if (exchange.cause !== undefined) return undefined;
-    const joint = best(exchange, this.candidates(exchange));
-    if (joint === undefined) return undefined;
+    if (exchange.settled) return undefined;
+    const before = exchange.cause?.exchange;
+    const joint = best(exchange, this.candidates(exchange)) ?? exchange.cause;
     exchange.cause = joint;
+    if (joint === undefined || joint.exchange === before) return undefined;
+    if (before !== undefined) before.effects = before.effects.filter((other) => other !== exchange);
     const { effects, asked } = joint.exchange;
     // A connection of unknown words may bring about any number; each is told by itself.
     const room = asked === undefined ? 1 : MAX_EFFECTS;
@@ -182,8 +187,9 @@ export class Joints {
 function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | undefined {
   for (const evidence of RANK) {
     const tied = candidates.filter((candidate) => candidate.evidence === evidence);
-    const during = tied.filter((one) => !one.exchange.isOver(exchange.since));
-    const equals = during.length > 0 ? during : tied;
+    // What one place saw in its order is sure; what was seen here and there is only likely.
+    const nested = tied.filter((one) => surround(one.exchange, exchange) === true);
+    const equals = inTurn(nested.length > 0 ? nested : tied, exchange);
     const [first] = equals;
     if (first === undefined) continue;
     const byTime = evidence === 'process' || evidence === 'pod-and-time';
@@ -194,25 +200,52 @@ function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | und
     if (byTime) return undefined;
     const alike = equals.filter((one) => isAlike(one.exchange, exchange));
     const fitting = alike.length > 0 ? alike : equals;
-    const idle = fitting.filter((one) => one.exchange.effects.length === 0);
-    const chosen = idle[0] ?? fitting[fitting.length - 1];
+    const chosen = fitting.find((one) => isIdle(one.exchange, exchange)) ?? fitting.at(-1);
     if (chosen === undefined) return undefined;
-    const weak = fitting.length > 1;
-    return { exchange: chosen.exchange, evidence, text: chosen.text, weak };
+    return { exchange: chosen.exchange, evidence, text: chosen.text, weak: fitting.length > 1 };
   }
   return undefined;
 }
 
-/** It was under way when the other began. */
+/** Of each connection the one whose turn it is: a server takes a pipeline's questions one after the other. */
+function inTurn(candidates: readonly Candidate[], effect: Exchange): Candidate[] {
+  const turns = new Map<Exchange['connection'], Candidate>();
+  for (const candidate of candidates) {
+    const { connection } = candidate.exchange;
+    const other = turns.get(connection);
+    if (other === undefined || !isIdle(other.exchange, effect)) turns.set(connection, candidate);
+  }
+  return [...turns.values()];
+}
+
+const isIdle = ({ effects }: Exchange, effect: Exchange): boolean =>
+  effects.every((other) => other === effect);
+
+/** It may have been under way when the other began, and when that was answered. */
 function canCause(other: Exchange, exchange: Exchange): boolean {
-  if (other.since > exchange.since + SKEW_NS || other.isOver(exchange.since - SKEW_NS)) return false;
-  if (other.connection === exchange.connection) return false;
+  if (other.connection === exchange.connection || surround(other, exchange) === false) return false;
   if (other.asked?.message.what === 'dns' || exchange.asked?.message.what === 'dns') return false;
   if (other.asked === undefined && (other.connection.dialogue?.count ?? 0) > 0) return false;
   for (let joint = other.cause; joint !== undefined; joint = joint.exchange.cause) {
     if (joint.exchange === exchange) return false;
   }
   return true;
+}
+
+/**
+ * Whether one was asked before and answered after the other: seen at one place, in its order; undefined where only
+ * clocks of several places speak for it.
+ */
+function surround(outer: Exchange, inner: Exchange): boolean | undefined {
+  const since = outer.asked && inner.asked && timeBetween(outer.asked, inner.asked);
+  if (since === undefined ? outer.since > inner.since + SKEW_NS : since < 0) return false;
+  const until = outer.answer && inner.asked && timeBetween(inner.asked, outer.answer);
+  if (until === undefined) {
+    if (outer.endedAt > 0 && outer.endedAt < inner.since - SKEW_NS) return false;
+  } else if (until < 0) return false;
+  const rest = outer.answer && inner.answer && timeBetween(inner.answer, outer.answer);
+  if (rest !== undefined && rest < 0) return false;
+  return since === undefined || (outer.answer !== undefined && until === undefined) ? undefined : true;
 }
 
 /** The same question, as far as a proxy leaves it alone: it may cut or add a path's beginning. */
