@@ -15,13 +15,14 @@ import type { HeadEvent } from '../events/head.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat, append, beforeNat, Connection } from './connection.ts';
-import type { Crossing, Direction, Entry } from './connection.ts';
+import type { Crossing, Devices, Direction, Entry } from './connection.ts';
 import type { Knowledge } from './knowledge.ts';
 import { DevicePairs } from './device-pairs.ts';
 import { isRefusalError } from './lifecycle.ts';
 import { Losses } from './losses.ts';
 import { knownIn } from './table.ts';
 import type { Held, Table } from './table.ts';
+import { leadsTo } from './way.ts';
 
 const FIN = 1;
 const SYN = 2;
@@ -206,7 +207,7 @@ export class Correlator {
     }
     const held = this.heldBy(event);
     if (held?.connection.protocol === tuple.protocol && this.continues(held.connection, event)) {
-      return { connection: held.connection, direction: this.directionBy(held.connection, event) };
+      return { connection: held.connection, direction: this.directionBy(held.connection, event, held) };
     }
     const known = this.closest(event, tuple, event.inIfindex === 0) ?? this.byEntry(event);
     if (known !== undefined) return { connection: known, direction: this.directionBy(known, event) };
@@ -234,8 +235,15 @@ export class Correlator {
     const old = event.tuple.protocol === 'tcp' || answer;
     const client = view?.original ?? (answer ? invert(event.tuple) : event.tuple);
     const connection = this.begin(client, event, -1, !old);
-    if (guessed) connection.doubt('which side asked was not seen: taken from the ports');
+    if (guessed || this.mayBeAnswer(event)) {
+      connection.doubt('which side asked was not seen: taken from the ports');
+    }
     return { connection, direction: answer ? 'reply' : 'forward' };
+  }
+
+  /** A datagram whose forerunner may have been lost, and no entry tells its direction. */
+  private mayBeAnswer({ tuple, at, conntrack }: PacketEvent): boolean {
+    return tuple.protocol === 'udp' && conntrack === undefined && this.losses.isRecent(at);
   }
 
   /** A datagram seen first that may not be the first: the side with the lower port is the one that is asked. */
@@ -280,7 +288,7 @@ export class Correlator {
     const [only] = reaching;
     if (only === undefined || reaching.length !== 1) return undefined;
     // It may be the one that was lost: of two networks with equal addresses the other is left.
-    if (this.losses.isRecent(at)) return undefined;
+    if (this.losses.total > only.lostBefore) return undefined;
     only.doubt(TUPLE_ALONE);
     return only;
   }
@@ -310,11 +318,17 @@ export class Correlator {
     return entries.some((e) => e.netns === next) || forward.some(wasThere) || reply.some(wasThere);
   }
 
-  private directionBy(connection: Connection, { netns, tuple, conntrack }: PacketEvent): Direction {
+  private directionBy(connection: Connection, event: PacketEvent, held?: Held): Direction {
+    const { netns, tuple, conntrack } = event;
     if (conntrack === undefined) return this.directionOf(connection, netns, tuple);
     const { info, zone, original } = conntrack;
     const answers = info === 'established-reply' || info === 'related-reply';
     const entry = connection.entryIn(netns, zone, original);
+    if (entry === undefined && !hasFlow(connection, original)) {
+      // What it was before this entry's rewrite was not seen; the packet in the same buffer went the same way.
+      if (hasFlow(connection, tuple)) return this.directionOf(connection, netns, tuple);
+      if (held !== undefined) return this.directionOf(connection, held.devices.netns, held.tuple);
+    }
     const flipped = entry?.flipped ?? this.directionOf(connection, netns, original) === 'reply';
     return answers !== flipped ? 'reply' : 'forward';
   }
@@ -404,8 +418,13 @@ export class Correlator {
   private add(connection: Connection, direction: Direction, event: PacketEvent): void {
     const { at, netns, inIfindex, conntrack } = event;
     connection.lastAt = at;
-    if (direction === 'forward' && isOpening(event) && isRetry(connection, event)) {
+    if (direction === 'forward' && isOpening(event) && this.isRetry(connection, event)) {
       connection.retry(at - RETRY_NS);
+    }
+    if (direction === 'forward' && inIfindex === 0 && !connection.sourceSeen) {
+      // Where it is sent nothing has rewritten it yet, whatever was seen first of it.
+      connection.client = conntrack?.original ?? event.tuple;
+      connection.origin = netns;
     }
     const entry = conntrack && this.see(connection, netns, conntrack, direction);
     // A RST is a reply as well: for TCP only ASSURED says that there was more than that.
@@ -413,12 +432,36 @@ export class Correlator {
     if (entry !== undefined && (entry.status & answeredBits) !== 0) connection.answered = true;
     const tuple = this.shared(connection, event.tuple);
     const devices = this.devices.of(event);
-    connection.cross(direction, { at, devices, tuple, entry });
+    if (this.hasPlace(connection, direction, devices, event)) {
+      connection.cross(direction, { at, devices, tuple, entry });
+    }
     if (event.tuple.protocol !== 'tcp') {
       this.table.learnBuffer(event.skb, { connection, at, tuple, devices });
     }
     if (inIfindex === 0 && direction === 'forward') connection.dialler ??= event.process;
     this.note(connection, direction, event);
+  }
+
+  /**
+   * Whether it is known where on the way the devices stand. The first packet shows the way in order; of a later
+   * one, which shows what was lost of the first, only the devices next to known ones have a place.
+   */
+  private hasPlace(
+    connection: Connection,
+    direction: Direction,
+    devices: Devices,
+    event: PacketEvent,
+  ): boolean {
+    if (this.losses.total === connection.lostBefore || isOpening(event) || devices.in === 0) return true;
+    const known = connection[direction];
+    if (known.length === 0 || this.table.inBuffer(event.skb, event.at)?.connection === connection)
+      return true;
+    return known.some(
+      (one) =>
+        one.devices === devices ||
+        leadsTo(one.devices, devices, this.knowledge) ||
+        leadsTo(devices, one.devices, this.knowledge),
+    );
   }
 
   private see(connection: Connection, netns: NetnsId, view: ConntrackView, direction: Direction): Entry {
@@ -463,6 +506,19 @@ export class Correlator {
     if (sctp && (flags === SHUTDOWN || flags === SHUTDOWN_COMPLETE)) {
       connection.ends({ finForward: true, finReply: true });
     }
+  }
+
+  /** The first packet, where it was seen before or began before, and too late to be the same one. */
+  private isRetry({ forward, lostBefore }: Connection, event: PacketEvent): boolean {
+    if (isAnswer(event)) return false;
+    const tooLate = ({ at }: Crossing): boolean => event.at - at > RETRY_NS;
+    const before = forward.find(
+      ({ devices }) => devices.netns === event.netns && devices.out === event.ifindex,
+    );
+    if (before !== undefined) return tooLate(before);
+    if (event.inIfindex === 0) return forward.some(tooLate);
+    // Its sighting where it was sent, or here before, may be lost; otherwise it was only long on its way.
+    return this.losses.total > lostBefore && forward.length > 0 && forward.every(tooLate);
   }
 
   /** Equal tuples are one object: there are several a connection, and many connections. */
@@ -515,17 +571,6 @@ function isOpening({ tuple, flags }: PacketEvent): boolean {
 
 function isAnswer({ tuple, flags }: PacketEvent): boolean {
   return tuple.protocol === 'tcp' ? (flags & ACK) !== 0 : flags === INIT_ACK;
-}
-
-/** The first packet, where it was seen before or began before, and too late to be the same one. */
-function isRetry(connection: Connection, event: PacketEvent): boolean {
-  if (isAnswer(event)) return false;
-  const tooLate = ({ at }: Crossing): boolean => event.at - at > RETRY_NS;
-  const before = connection.forward.find(
-    ({ devices }) => devices.netns === event.netns && devices.out === event.ifindex,
-  );
-  if (before !== undefined) return tooLate(before);
-  return event.inIfindex === 0 && connection.forward.some(tooLate);
 }
 
 /** A reset acknowledges the SYN that it answers (RFC 9293, 3.10.7.1). */

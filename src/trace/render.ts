@@ -28,7 +28,7 @@ export function render(connection: Connection, circumstances: Circumstances): Re
   const way = wayOf(connection, knowledge);
   const { client, origin, firstAt, beginningSeen, protocol } = connection;
   const failure = failureOf(connection, way, state, lost);
-  const server = serverOf(connection, way);
+  const server = serverOf(connection, way, lost);
   const end = connection.endedAt > 0 ? connection.endedAt : connection.lastAt;
   return {
     v: 1,
@@ -76,9 +76,11 @@ export function render(connection: Connection, circumstances: Circumstances): Re
 function serverOf(
   connection: Connection,
   way: Way,
+  lost: number,
 ): { netns: NetnsId; tuple: Tuple; sees: boolean } | undefined {
   if (way.server !== undefined) return { ...way.server, sees: true };
-  if (!connection.answered || way.arrived === undefined) return undefined;
+  // What it was sent to last may be no server's address: a rewrite may be among what was lost.
+  if (!connection.answered || way.arrived === undefined || lost > 0) return undefined;
   // It answered, but not from a namespace of ours: what it saw is not known.
   const last = connection.forward.at(-1)?.devices.netns ?? connection.entries.at(-1)?.netns ?? 0;
   return { netns: last, tuple: way.arrived, sees: false };

@@ -6,7 +6,7 @@ import type { NetnsId } from '../events/event.ts';
 import { sameTuple } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat, beforeNat } from './connection.ts';
-import type { Connection, Crossing, Direction, Entry } from './connection.ts';
+import type { Connection, Crossing, Devices, Direction, Entry } from './connection.ts';
 import type { Knowledge } from './knowledge.ts';
 
 export interface Stage {
@@ -17,15 +17,23 @@ export interface Stage {
 }
 
 export function forwardWay(connection: Connection, knowledge: Knowledge): Stage[] {
-  const stages = stagesOf(withoutFlood('forward', connection, knowledge));
+  const stages = stagesOf('forward', connection, knowledge);
   const placed = new Set(stages.map((stage) => stage.entry));
-  const rest = connection.entries.filter((entry) => !placed.has(entry));
-  for (const entry of rest) insert(stages, entry);
+  let rest = connection.entries.filter((entry) => !placed.has(entry));
+  while (rest.length > 0) {
+    // One that stands next to a stage makes a place for the others; one with a gap on both sides has none.
+    const next =
+      rest.find((entry) => stages.some((stage) => adjoins(stage, entry))) ??
+      rest.find((entry) => entry.read || stages.length === 0);
+    if (next === undefined) break;
+    insert(stages, next);
+    rest = rest.filter((entry) => entry !== next);
+  }
   return stages;
 }
 
 export function replyWay(connection: Connection, knowledge: Knowledge): Stage[] {
-  return stagesOf(withoutFlood('reply', connection, knowledge));
+  return stagesOf('reply', connection, knowledge);
 }
 
 /**
@@ -71,9 +79,9 @@ function ledOnTo(
   return delivery?.netns === netns || forward.some(later) || reply.some(later);
 }
 
-function stagesOf(crossings: readonly Crossing[]): Stage[] {
+function stagesOf(direction: Direction, connection: Connection, knowledge: Knowledge): Stage[] {
   const stages: Stage[] = [];
-  for (const crossing of fromTheSource(crossings)) {
+  for (const crossing of inOrder(withoutFlood(direction, connection, knowledge), knowledge)) {
     const last = stages.at(-1);
     const { netns } = crossing.devices;
     if (last?.netns === netns && (last.entry === crossing.entry || crossing.entry === undefined)) {
@@ -86,9 +94,51 @@ function stagesOf(crossings: readonly Crossing[]): Stage[] {
 }
 
 /**
- * In order of time, as one packet crosses them; but where the first packets were not seen, a later one may be
- * seen first at its source and then told after what an earlier one crossed.
+ * In order of time, as one packet crosses them. But where the first packet was not seen everywhere, a later one
+ * shows the rest, which then stands too late: what a device leads to comes behind it.
  */
+function inOrder(crossings: readonly Crossing[], knowledge: Knowledge): readonly Crossing[] {
+  if (crossings.length < 2) return crossings;
+  const way = fromTheSource(crossings).map((crossing) => ({
+    crossing,
+    from: entrance(crossing.devices.netns, crossing.devices.in, knowledge),
+    to: entranceBehind(crossing.devices, knowledge),
+  }));
+  const predecessor = (from: string | undefined): number =>
+    from === undefined ? -1 : way.findIndex(({ to }) => to === from);
+  const isMisplaced = ({ from }: (typeof way)[number], index: number): boolean => {
+    const place = predecessor(from);
+    if (place === -1 || place === index) return false;
+    return place > index || (index > place + 1 && way[place + 1]?.from !== from);
+  };
+  // Each round puts one in its place; a way that leads back to itself ends the rounds all the same.
+  for (let rounds = way.length; rounds > 0; rounds--) {
+    const index = way.findIndex(isMisplaced);
+    if (index === -1) break;
+    const [moved] = way.splice(index, 1);
+    if (moved !== undefined) way.splice(predecessor(moved.from) + 1, 0, moved);
+  }
+  return way.map(({ crossing }) => crossing);
+}
+
+/** Where a packet comes in, as netfilter names it: a bridge takes what comes by its ports. */
+function entrance(netns: NetnsId, ifindex: number, knowledge: Knowledge): string | undefined {
+  const device = ifindex === 0 ? undefined : knowledge.hookDevice(netns, ifindex);
+  return device === undefined ? undefined : `${String(netns)} ${device}`;
+}
+
+function entranceBehind({ netns, out }: Devices, knowledge: Knowledge): string | undefined {
+  const peer = knowledge.peer(netns, out);
+  return peer && entrance(peer.netns, peer.ifindex, knowledge);
+}
+
+/** Whether what leaves by the one comes in by the other. */
+export function leadsTo(from: Devices, to: Devices, knowledge: Knowledge): boolean {
+  const behind = entranceBehind(from, knowledge);
+  return behind !== undefined && behind === entrance(to.netns, to.in, knowledge);
+}
+
+/** What a packet is sent from comes first. */
 function fromTheSource(crossings: readonly Crossing[]): readonly Crossing[] {
   const isSource = ({ devices }: Crossing): boolean => devices.in === 0;
   const passed = crossings.findIndex((crossing) => !isSource(crossing));
@@ -114,6 +164,10 @@ function insert(stages: Stage[], entry: Entry): void {
     if (sameTuple(coming(other), after)) position = i;
   }
   stages.splice(position, 0, stage);
+}
+
+function adjoins(stage: Stage, entry: Entry): boolean {
+  return sameTuple(leaving(stage), beforeNat(entry)) || sameTuple(coming(stage), afterNat(entry));
 }
 
 /** The packet as it came into the stage, and as it left. */

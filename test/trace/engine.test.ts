@@ -1,29 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
 import type { Event } from '../../src/events/event.ts';
-import { Engine } from '../../src/trace/engine.ts';
 import { ReorderWindow } from '../../src/trace/reorder.ts';
 import type { Request } from '../../src/trace/request.ts';
+import { isTraffic, newEngine, recorded, requestsOf } from '../support/engine.ts';
 
 /** Real packets of every scenario, in the order in which the engine took them. */
-const events = gunzipSync(readFileSync('test/recordings/iptables.nathop'))
-  .toString()
-  .split('\n')
-  .slice(1)
-  .filter((line) => line !== '')
-  .map((line) => JSON.parse(line) as Event)
-  .filter((event) => (event.kind as string) !== 'end');
-const TRAFFIC = new Set(['packet', 'icmp-error', 'drop', 'socket', 'retransmit']);
-const traffic = events.flatMap((event, index) => (TRAFFIC.has(event.kind) ? [index] : []));
-
-function requestsOf(stream: readonly Event[], maxConnections = 100_000): Request[] {
-  const engine = new Engine(new ClusterKnowledge(), { maxConnections, wallOffset: 0n });
-  const requests = stream.flatMap((event) => [...engine.apply(event)]);
-  return [...requests, ...engine.open()];
-}
+const events = recorded('iptables');
+const traffic = events.flatMap((event, index) => (isTraffic(event) ? [index] : []));
 
 const whole = requestsOf(events);
 const verdicts = new Map(whole.map((request) => [request.id, request.clientIp.verdict]));
@@ -39,7 +23,7 @@ describe('the engine on real packets', () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.integer({ min: 0, max: 45_000_000 })), (lateness) => {
         const arrivals = events.map((event, index) => {
-          const late = TRAFFIC.has(event.kind) ? (lateness.next().value as number) : 0;
+          const late = isTraffic(event) ? (lateness.next().value as number) : 0;
           return { event, at: event.at + late, index };
         });
         arrivals.sort((a, b) => a.at - b.at || a.index - b.index);
@@ -81,7 +65,7 @@ describe('the engine on real packets', () => {
   });
 
   it('gives up the oldest when there are too many, and says so', () => {
-    const few = requestsOf(events, 5);
+    const few = requestsOf(events, newEngine({ maxConnections: 5 }));
     expect(few.some(({ inferred }) => inferred.some((note) => note.includes('--max-connections')))).toBe(
       true,
     );
