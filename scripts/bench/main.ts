@@ -1,5 +1,5 @@
 /**
- * `npm run bench [engine|view|start|loss|cost…]`: the figures that the README states. Each is a median; the cost to
+ * `npm run bench [engine|wire|view|start|loss|cost…]`: the figures that the README states. Each is a median; the cost to
  * the node is measured in interleaved rounds beside what one would run instead.
  */
 import { cpus } from 'node:os';
@@ -8,16 +8,21 @@ import { measureEngine } from './engine.ts';
 import { measureLoss } from './loss.ts';
 import { measureStart } from './start.ts';
 import { measureView } from './view.ts';
+import { measureWire } from './wire.ts';
 
 const ROUNDS = 5;
 const SECONDS = 4;
 
-const parts: Record<string, () => Promise<void>> = {
+const parts: Record<string, () => Promise<void> | void> = {
   async engine() {
     const { eventsPerSecond, correlatedPerSecond, bytesPerOpenConnection } = await measureEngine();
     print('decode and correlate', `${format(correlatedPerSecond)} events/s on one core (aim 500,000)`);
     print('… and render each finished request', `${format(eventsPerSecond)} events/s`);
     print('memory', `${format(bytesPerOpenConnection)} bytes an open connection (aim 1,500)`);
+  },
+  wire() {
+    for (const { decoder, headsPerSecond, megabytesPerSecond } of measureWire())
+      print(decoder, `${format(headsPerSecond)} heads/s of CPU time, ${megabytesPerSecond.toFixed(0)} MB/s`);
   },
   async view() {
     for (const { sort, feeding, showing, stallMs, heapMb } of await measureView()) {

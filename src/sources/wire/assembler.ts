@@ -154,7 +154,7 @@ export class Assembler {
         grown = true;
       }
     }
-    return pieces.sort((a, b) => distance(a.seq, b.seq));
+    return inLine(pieces.sort((a, b) => distance(a.seq, b.seq)));
   }
 
   /**
@@ -166,6 +166,7 @@ export class Assembler {
     const first = pieces[0] ?? segment;
     const { half } = first;
     const bytes = joined(pieces);
+    let from = 0;
     let offset = 0;
     while (offset < bytes.length) {
       const seq = advance(first.seq, offset);
@@ -177,6 +178,10 @@ export class Assembler {
       const piece = pieces.findLast((candidate) => distance(seq, candidate.seq) >= 0) ?? first;
       if (half.isOpen(seq, piece.ack)) break;
       const begin = offset + blankLines(first, bytes, offset);
+      if (begin > offset && half.read.has(advance(first.seq, begin))) {
+        offset = begin;
+        continue;
+      }
       const reading = begin === bytes.length ? 'incomplete' : this.readAt(first, bytes, begin);
       if (reading === undefined) {
         if (offset === 0) {
@@ -187,35 +192,51 @@ export class Assembler {
         break;
       }
       if (reading === 'incomplete') {
-        half.read.add(first.seq, seq);
+        half.read.add(advance(first.seq, Math.min(from, offset)), seq);
         const run = { ...piece, seq, bytes: bytes.subarray(offset) };
         if (snapped) this.cutOff(run);
         else this.hold(run);
         return;
       }
+      if (offset === 0 && begin > 0 && !half.read.has(advance(seq, -1))) {
+        // What looks like empty lines may be the end of a head that was overtaken.
+        this.hold({ ...first, bytes: bytes.subarray(0, begin) });
+        from = begin;
+      }
       const body = this.found(piece, advance(first.seq, begin), reading);
       if (body === undefined) break;
       offset = begin + reading.length + body;
     }
-    half.read.add(first.seq, advance(first.seq, bytes.length));
+    half.read.add(advance(first.seq, from), advance(first.seq, bytes.length));
   }
 
   /** No message begins where these pieces do. */
   private strange(pieces: readonly Run[], bytes: Buffer, segment: Run, snapped: boolean): void {
-    const { half, seq } = pieces[0] ?? segment;
-    if (begins(segment, bytes)) {
-      this.unread++;
-      half.read.add(seq, advance(seq, bytes.length));
+    // What comes first may be the end of a message whose beginning was not captured, or was overtaken.
+    for (let i = 1; i < pieces.length; i++) {
+      if (!this.surelyBegins(pieces.slice(i))) continue;
+      this.hold({ ...(pieces[0] ?? segment), bytes: joined(pieces.slice(0, i)) });
+      this.read(pieces.slice(i), segment, snapped);
       return;
     }
-    // What came before it may be the end of a message whose beginning was not captured.
+    // Its own beginning may still come, if packets overtook each other.
+    const first = pieces[0] ?? segment;
     const own = pieces.indexOf(segment);
-    if (own > 0 && this.readAt(segment, segment.bytes, blankLines(segment, segment.bytes, 0)) !== undefined) {
-      this.read(pieces.slice(own), segment, snapped);
-      return;
-    }
-    // Its beginning may still come, if packets overtook each other.
-    if (!snapped && bytes.length < MAX_HEAD_BYTES) this.hold({ ...(pieces[0] ?? segment), bytes });
+    if (snapped || bytes.length >= MAX_HEAD_BYTES) this.cutOff({ ...first, bytes });
+    else if (own > 0 && this.readAt(segment, segment.bytes, 0) === 'incomplete') {
+      // Or that was the end, and the next one begins with these few bytes.
+      this.hold({ ...first, bytes: joined(pieces.slice(0, own)) });
+      this.hold({ ...segment, bytes: joined(pieces.slice(own)) });
+    } else this.hold({ ...first, bytes });
+  }
+
+  private surelyBegins(pieces: readonly Run[]): boolean {
+    const [first] = pieces;
+    if (first === undefined) return false;
+    const bytes = joined(pieces);
+    const begin = blankLines(first, bytes, 0);
+    const reading = this.readAt(first, bytes, begin);
+    return reading === 'incomplete' ? begins(first, bytes.subarray(begin)) : reading !== undefined;
   }
 
   /** @returns bytes behind the head that are no message; undefined where it is not known where one may begin */
@@ -269,12 +290,15 @@ export class Assembler {
     this.cutOff(run);
   }
 
-  /** The end of the message that begins there, if one does, will not come. */
+  /** Nothing more will come of it: what is there of a message is told. */
   private cutOff(run: Run): void {
     const begin = blankLines(run, run.bytes, 0);
     const reading = this.readAt(run, run.bytes, begin, true);
     if (reading !== undefined && reading !== 'incomplete') this.found(run, advance(run.seq, begin), reading);
-    else if (begins(run, run.bytes.subarray(begin))) this.cut++;
+    else if (begins(run, run.bytes.subarray(begin))) {
+      if (this.readAt(run, run.bytes, begin) === 'incomplete') this.cut++;
+      else this.unread++;
+    }
     run.half.read.add(run.seq, endOf(run));
   }
 
@@ -303,20 +327,23 @@ function isSoonAfter(a: number, b: number): boolean {
   return ahead > 0 && ahead < NEAR;
 }
 
-/** Of pieces that overlap what came first by number counts: the rest says the same, or lies. */
+/** Pieces that touch, each from where the one before it ends: where they overlap both say the same, or one lies. */
+function inLine(pieces: readonly Run[]): Run[] {
+  const line: Run[] = [];
+  for (const piece of pieces) {
+    const last = line.at(-1);
+    const known = last === undefined ? 0 : distance(endOf(last), piece.seq);
+    if (known >= piece.bytes.length) continue;
+    const seq = advance(piece.seq, known);
+    line.push(known === 0 ? piece : { ...piece, seq, bytes: piece.bytes.subarray(known) });
+  }
+  return line;
+}
+
 function joined(pieces: readonly Run[]): Buffer {
   const [first, ...others] = pieces;
-  if (first === undefined) return Buffer.alloc(0);
-  if (others.length === 0) return first.bytes;
-  const bytes = [first.bytes];
-  let to = endOf(first);
-  for (const piece of others) {
-    const known = distance(to, piece.seq);
-    if (known >= piece.bytes.length) continue;
-    bytes.push(piece.bytes.subarray(known));
-    to = endOf(piece);
-  }
-  return Buffer.concat(bytes);
+  if (first !== undefined && others.length === 0) return first.bytes;
+  return Buffer.concat(pieces.map((piece) => piece.bytes));
 }
 
 /** Empty lines before a request are passed over (RFC 9112, 2.2); more than two are no oversight. */

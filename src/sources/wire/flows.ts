@@ -11,7 +11,9 @@ export const MAX_RUNS = 8;
 /** Requests remembered that wait for their answers. */
 const MAX_ASKED = 64;
 /** Of a longer body only so much is passed over: numbers come round. */
-const MAX_BODY = 2 ** 30;
+const MAX_BODY_BYTES = 2 ** 30;
+/** A later one may be seen first, if packets overtook each other. */
+const MAX_BODIES = 4;
 
 /** Bytes that touch, of which a message is not yet whole, or whose beginning is not there. */
 export interface Run {
@@ -30,9 +32,8 @@ export interface Run {
 export class Half {
   readonly read = new ReadRanges();
   runs: readonly Run[] = [];
-  /** The body that is under way: its first byte, and how many. */
-  private bodySeq = 0;
-  private bodyBytes = 0;
+  /** Bodies that are under way or were: the first byte of each, and how many; the latest last. */
+  private bodies: readonly (readonly [seq: number, bytes: number])[] = [];
   /** A message whose end is not known: where it begins, and what it acknowledged. */
   private openSeq = 0;
   private openAck = -1;
@@ -66,14 +67,17 @@ export class Half {
   }
 
   expectBody(seq: number, bytes: number): void {
-    this.bodySeq = seq;
-    this.bodyBytes = Math.min(bytes, MAX_BODY);
+    if (bytes > 0)
+      this.bodies = [...this.bodies.slice(1 - MAX_BODIES), [seq, Math.min(bytes, MAX_BODY_BYTES)]];
   }
 
-  /** How much of what begins at `seq` belongs to the body under way. */
+  /** How much of what begins at `seq` belongs to a body. */
   bodyFrom(seq: number): number {
-    const into = (seq - this.bodySeq) >>> 0;
-    return into < this.bodyBytes ? this.bodyBytes - into : 0;
+    for (const [from, bytes] of this.bodies) {
+      const into = (seq - from) >>> 0;
+      if (into < bytes) return bytes - into;
+    }
+    return 0;
   }
 }
 

@@ -33,7 +33,7 @@ export function readMessage(bytes: Buffer, options: ReadOptions): Reading {
 /** Whether a message surely begins here, be it ever so broken. */
 export function beginsMessage(bytes: Buffer): boolean {
   const text = bytes.toString('latin1', 0, LONGEST_METHOD + 1);
-  if (text.startsWith('HTTP/1.')) return true;
+  if (/^HTTP\/1\.\d \d/.test(text)) return true;
   if (METHODS.has(text.slice(0, Math.max(0, text.indexOf(' '))))) return true;
   if (bytes.length >= HELLO_BYTES && mayBegin(bytes)) return true;
   return SIGNATURES.some((signature) => bytes.length >= signature.length && matches(bytes, signature));

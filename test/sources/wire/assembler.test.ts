@@ -179,3 +179,57 @@ describe('a head over several segments', () => {
     expect(missed()).toEqual({ cut: 1 });
   });
 });
+
+describe('a PROXY header', () => {
+  it.each([
+    Buffer.from('PROXY TCP4 192.0.2.1 198.51.100.2 51111 80\r\n'),
+    Buffer.from('0d0a0d0a000d0a515549540a2111000cc0000201c6336402c7a70050', 'hex'),
+  ])('stands before a request %#', (header) => {
+    const { send, lines } = started();
+    send(Buffer.concat([header, Buffer.from(GET)]));
+    expect(lines()).toEqual(['1000 proxy-header', `${1000 + header.length} GET /a/pings`]);
+  });
+});
+
+describe('a body', () => {
+  it('is none of our business in later segments either', () => {
+    const { send, lines } = started();
+    send('PUT /1 HTTP/1.1\r\nContent-Length: 30\r\n\r\n');
+    send('GET /b HTTP/1.1\r\n\r\n', { seq: 1039 });
+    send('0123456789', { seq: 1059 });
+    send('GET /2 HTTP/1.1\r\n\r\n', { seq: 1069 });
+    expect(lines()).toEqual(['1000 PUT /1', '1069 GET /2']);
+  });
+
+  it('of unknown length lasts until the other side has answered', () => {
+    const { send, lines } = started();
+    send('PUT /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n');
+    send('GET /b HTTP/1.1\r\n\r\n', { seq: 1049 });
+    send('GET /2 HTTP/1.1\r\n\r\n', { seq: 3000, ack: 20 });
+    expect(lines()).toEqual(['1000 PUT /1', '3000 GET /2']);
+  });
+});
+
+describe('what begins as a message and is none', () => {
+  it('is counted', () => {
+    const { send, lines, missed } = started();
+    send('GET /no-version\r\nHost: a\r\n\r\n');
+    send('end of something\r\n\r\n', { seq: 9000 });
+    expect(lines()).toEqual([]);
+    expect(missed()).toEqual({ unread: 1 });
+  });
+});
+
+describe('DNS', () => {
+  const question = Buffer.from('4711010000010000000000000161076578616d706c650000010001', 'hex');
+  const tuple: Tuple = { ...TO_SERVER, protocol: 'udp', dport: 53 };
+
+  it('is told once a packet, and again when it is asked again', () => {
+    const { send, heads } = started();
+    for (const at of [1, 2, 5001]) send(question, { tuple, at: at * MS, seq: 0, ack: 0 });
+    expect(heads()).toMatchObject([
+      { at: MS, seq: 0, ack: 0, message: { name: 'a.example', type: 'A' } },
+      { at: 5001 * MS, message: { name: 'a.example' } },
+    ]);
+  });
+});

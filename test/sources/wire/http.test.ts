@@ -51,7 +51,7 @@ describe('a request', () => {
     ['GET /sch%C3%B6n HTTP/1.0', '/sch%C3%B6n', undefined],
     ['GET /schön HTTP/1.0', '/schön', undefined],
     ['GET /\x1b[2J HTTP/1.0', '/·[2J', undefined],
-    ['M-SEARCH * HTTP/1.7', '*', undefined],
+    ['SEARCH * HTTP/1.7', '*', undefined],
   ])('%s', (line, path, host) => {
     const { message } = found(request(`${line}\r\n\r\n`));
     expect(message).toMatchObject({ path, complete: true });
