@@ -20,7 +20,7 @@ export interface ExplainOptions {
 /** Narrower than this, a column of times would leave no room for words. */
 const LEAST_WIDTH = 40;
 const INDENT = '  ';
-const LABEL = 13;
+const LABEL = 14;
 
 export function explainOutput({ colors, width, rules }: ExplainOptions): Output {
   return {

@@ -40,33 +40,33 @@ it('tells the answer first, then the way with its reasons, then what was not see
       But: nodes without an ingress pod would no longer answer on 32080.
 
     THE WAY, leg 0
-       0.000 ms  DNAT in ~PREROUTING: node-a changes the destination from
-                 10.100.0.2:32080 to 10.0.1.9:80
-                 (ingress-nginx/controller-5d88c7d8d-k8jxz).
-       0.020 ms  MASQUERADE in ~POSTROUTING: node-a changes the source from
-                 198.51.100.7:51514 to 172.17.0.1:20771 (node-a). <- Here the
-                 client's address is lost.
-                 by ip nat: POSTROUTING › KUBE-POSTROUTING ("kubernetes service
-                 traffic requiring SNAT")
-       0.050 ms  It arrives in ingress-nginx/controller-5d88c7d8d-k8jxz on node-a,
-                 to nginx [812].
+        0.000 ms  DNAT in ~PREROUTING: node-a changes the destination from
+                  10.100.0.2:32080 to 10.0.1.9:80
+                  (ingress-nginx/controller-5d88c7d8d-k8jxz).
+        0.020 ms  MASQUERADE in ~POSTROUTING: node-a changes the source from
+                  198.51.100.7:51514 to 172.17.0.1:20771 (node-a). <- Here the
+                  client's address is lost.
+                  by ip nat: POSTROUTING › KUBE-POSTROUTING ("kubernetes service
+                  traffic requiring SNAT")
+        0.050 ms  It arrives in ingress-nginx/controller-5d88c7d8d-k8jxz on node-a,
+                  to nginx [812].
 
     THE WAY, leg 1
       The proxy nginx [812] in ingress-nginx/controller-5d88c7d8d-k8jxz took leg 0
       and opened this one. Known by request-id: both carry the request id 7d1f.
       ingress-nginx/controller-5d88c7d8d-k8jxz (10.0.1.9:34120) dialled
       default/a-service:http (10.3.241.152:80): GET example.com/ping 200.
-       0.900 ms  nginx [812] in ingress-nginx/controller-5d88c7d8d-k8jxz on node-a
-                 sends it out by eth0, from 10.0.1.9:34120 to 10.3.241.152:80.
-       0.950 ms  DNAT in ~PREROUTING: node-a changes the destination from
-                 10.3.241.152:80 to 10.0.2.2:8080
-                 (default/a-service-6f7d9c5b4-tq2lm) for Service
-                 default/a-service:http.
-                 by ip nat: PREROUTING › KUBE-SERVICES › KUBE-SVC-A ›
-                 KUBE-SEP-ZX6JM2PTQGF5Z4QO
-       1.020 ms  It crosses node-b, in by eth0, out by cbr0.
-       1.080 ms  It arrives in default/a-service-6f7d9c5b4-tq2lm on node-b, to
-                 python3 [4711].
+        0.900 ms  nginx [812] in ingress-nginx/controller-5d88c7d8d-k8jxz on node-a
+                  sends it out by eth0, from 10.0.1.9:34120 to 10.3.241.152:80.
+        0.950 ms  DNAT in ~PREROUTING: node-a changes the destination from
+                  10.3.241.152:80 to 10.0.2.2:8080
+                  (default/a-service-6f7d9c5b4-tq2lm) for Service
+                  default/a-service:http.
+                  by ip nat: PREROUTING › KUBE-SERVICES › KUBE-SVC-A ›
+                  KUBE-SEP-ZX6JM2PTQGF5Z4QO
+        1.020 ms  It crosses node-b, in by eth0, out by cbr0.
+        1.080 ms  It arrives in default/a-service-6f7d9c5b4-tq2lm on node-b, to
+                  python3 [4711].
 
     WHAT WAS NOT SEEN, OR ONLY CONCLUDED
       - ~ before a hook: not seen, but it follows from the packet's direction
@@ -130,6 +130,12 @@ describe('who reads it for', () => {
     expect(story(exchanges.proxyProtocol)).toContain(
       'Only concluded by pod-and-time: same pod, nested in time.',
     );
+  });
+
+  it('a later request on a connection learns that its way is the connection’s', () => {
+    const hops = exchanges.byName.hops.map(({ atMs: _, ...hop }) => hop);
+    expect(story({ ...exchanges.byName, hops })).toContain('THE WAY Its connection was open before;');
+    expect(story(exchanges.byName)).not.toContain('open before');
   });
 
   it('a name learns who answered, and that its address was dialled', () => {

@@ -138,7 +138,7 @@ export function clientAddress(request: Request): Section {
     title: `THE CLIENT'S ADDRESS: ${VERDICTS[clientIp.verdict]}${decisive}`,
     about: 'verdict',
     paragraphs: [
-      paragraph(`${sawInstead(request)}${sentence(clientIp.text)}${cause}`),
+      paragraph(`${sawInstead(request, names)}${sentence(clientIp.text)}${cause}`),
       ...clientIp.carriers.map((one) => paragraph(carrierLine(one, request, names))),
       ...clientIp.remedies.map(({ text, breaks }) =>
         paragraph(`To keep it: ${sentence(text)}${breaks === '' ? '' : ` But: ${sentence(breaks)}`}`),
@@ -148,29 +148,31 @@ export function clientAddress(request: Request): Section {
 }
 
 /** The question as it is asked, answered: which address stands in the server's log, and whose it is. */
-function sawInstead({ server, client, sourceSeenByServer: seen }: Request): string {
+function sawInstead({ server, client, sourceSeenByServer: seen }: Request, names: Names): string {
   if (seen === undefined || seen.ip === client.ip) return '';
-  const whose = seen.name === undefined ? '' : `, which is ${seen.name}`;
+  const name = seen.name ?? names.nameOf(seen.ip);
+  const whose = name === undefined ? '' : `, which is ${name}`;
   return `${server?.name ?? 'The server'} sees ${seen.ip}${whose}, and not the client ${client.ip}. `;
 }
 
 function carrierLine(carrier: Carrier, request: Request, names: Names): string {
   const { kind, values, leg } = carrier;
   const whose = values.map((value, at) => {
-    const added = carrier.entries?.[at]?.addedBy;
-    const notes = [about(value, carrier, request, names), added && `added by ${added}`].filter(
-      (note) => note !== undefined,
-    );
+    const entry = carrier.entries?.[at];
+    const own = leg === 0 || entry?.from === 'client-itself';
+    const notes = [
+      about(value, leg, request, names) ?? (own ? undefined : 'nobody that was seen on the way'),
+      own ? 'sent by the client itself' : entry?.addedBy && `added by ${entry.addedBy}`,
+    ].filter((note) => note !== undefined);
     return notes.length === 0 ? value : `${value} (${notes.join(', ')})`;
   });
   return `${kind} on leg ${String(leg)}: ${whose.join(', ')}`;
 }
 
 /** Whose the address is: the client's, what that became on the way to the proxy, or somebody's on the way. */
-function about(value: string, { leg }: Carrier, request: Request, names: Names): string | undefined {
+function about(value: string, leg: number, request: Request, names: Names): string | undefined {
   const { ip } = splitEndpoint(value);
   if (ip === request.client.ip) return 'the client';
-  if (leg === 0) return 'sent by the client itself';
   const became = request.hops.find(
     (hop) =>
       hop.leg < leg &&
@@ -179,5 +181,5 @@ function about(value: string, { leg }: Carrier, request: Request, names: Names):
       splitEndpoint(hop.after.src).ip === ip,
   );
   if (became !== undefined) return `what ${placeOf(became)} made of the client's address before the proxy`;
-  return names.nameOf(ip) ?? 'nobody that was seen on the way';
+  return names.nameOf(ip);
 }

@@ -22,6 +22,7 @@ export function wayThere(request: Request, options: WayOptions): Section[] {
     const paragraphs = [
       ...(joint === undefined ? [] : jointLines(joint, request)),
       ...(joint === undefined ? [] : [paragraph(legLine(leg))]),
+      ...(wasOpen(request, hops) ? [paragraph(OPEN_BEFORE)] : []),
       ...hops.flatMap(({ hop, place }, nth) =>
         stepThere(hop, hops[nth - 1]?.hop, remarkAt(request, place), names, options),
       ),
@@ -35,13 +36,23 @@ export function wayThere(request: Request, options: WayOptions): Section[] {
 export function wayBack(request: Request): Section[] {
   const names = new Names(request);
   const joined = legsOf(request).length > 1;
-  const paragraphs = request.replyHops.map((hop, index): Paragraph => {
+  const paragraphs = request.replyHops.flatMap((hop, index): Paragraph[] => {
     const before = request.replyHops[index - 1];
-    const leg = joined && hop.leg !== before?.leg ? `On leg ${String(hop.leg)}: ` : '';
-    return paragraph(sentence(leg + stepBack(hop, before, names) + unseen(hop)), timeOf(hop));
+    const leg = joined && hop.leg !== before?.leg ? [paragraph(`On leg ${String(hop.leg)}:`)] : [];
+    return [...leg, paragraph(sentence(stepBack(hop, before, names) + unseen(hop)), timeOf(hop))];
   });
   return paragraphs.length === 0 ? [] : [{ title: 'THE WAY BACK', paragraphs }];
 }
+
+const OPEN_BEFORE =
+  'Its connection was open before; the way is that of the first packets, which every request on it takes.';
+
+/** A request with a time of its own, over a connection whose hops have none. */
+const wasOpen = ({ startedAt, http, dns }: Request, hops: readonly { hop: Hop }[]): boolean =>
+  startedAt !== undefined &&
+  (http ?? dns) !== undefined &&
+  hops.length > 0 &&
+  hops.every(({ hop }) => hop.atMs === undefined);
 
 function legLine({ client, dialled, http }: Leg): string {
   const what = http === undefined ? '' : `: ${exchangeWords(http)}`;
@@ -82,7 +93,11 @@ function stepThere(
   return [paragraph(text, timeOf(hop)), ...rule.map((line) => paragraph(line, ''))];
 }
 
-const timeOf = ({ atMs }: Hop): string => (atMs === undefined ? '' : `${atMs.toFixed(3)} ms`);
+/** In a column of twelve; what took longer than a minute and a half is told in seconds. */
+function timeOf({ atMs }: Hop): string {
+  if (atMs === undefined) return '';
+  return atMs < 100_000 ? `${atMs.toFixed(3)} ms` : `${(atMs / 1_000).toFixed(1)} s`;
+}
 
 const unseen = (hop: Hop): string => (hop.observed ? '' : ' (not seen, but concluded)');
 
