@@ -40,7 +40,7 @@ export function readDns(bytes: Buffer, complete: boolean): DnsHead | undefined {
   const flags = bytes.readUInt16BE(2);
   const response = flags >= 0x8000;
   const wanted = Math.min(bytes.readUInt16BE(6), MAX_ANSWERS);
-  const { packet, answers } = decodeMost(Buffer.from(bytes), wanted);
+  const { packet, answers } = decodeMost(Buffer.from(bytes), wanted, complete);
   const question = packet?.questions?.[0];
   if (question === undefined) return undefined;
   return {
@@ -65,12 +65,19 @@ function isQuery(bytes: Buffer): boolean {
   return (bytes.readUInt16BE(2) & (OPCODE | RESERVED)) === 0 && bytes.readUInt16BE(4) > 0;
 }
 
-/** A broken record spoils those after it only: as many as can be read, found by halving. */
-function decodeMost(guarded: Buffer, wanted: number): { packet?: DecodedPacket; answers: number } {
+/**
+ * All that is wanted; where the capture cut it as many as are there, found by halving. What was broken from the
+ * start is not worth the search: its question is read and no more.
+ */
+function decodeMost(
+  guarded: Buffer,
+  wanted: number,
+  complete: boolean,
+): { packet?: DecodedPacket; answers: number } {
   const all = decode(guarded, wanted);
   if (all !== undefined) return { packet: all, answers: wanted };
   let most: { packet?: DecodedPacket; answers: number } = { answers: -1 };
-  let failed = wanted;
+  let failed = complete ? Math.min(wanted, 1) : wanted;
   while (failed - most.answers > 1) {
     const answers = (failed + most.answers) >> 1;
     const packet = decode(guarded, answers);

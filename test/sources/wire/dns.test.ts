@@ -151,6 +151,12 @@ describe('a hostile message', () => {
     }
   });
 
+  it('with a broken record says what it asked, and that this is not all', () => {
+    const bytes = answered([a(1), { type: 'CNAME', name: NAME, data: 'b.example' }]);
+    bytes[bytes.length - 1] = 0xff;
+    expect(readDns(bytes, true)).toMatchObject({ name: NAME, answers: [], complete: false });
+  });
+
   it('of any bytes does not throw, and is bounded', () => {
     const valid = answered([
       a(1),
