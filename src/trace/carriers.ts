@@ -14,15 +14,18 @@ export interface TiedLeg {
 
 /**
  * @param hops of all legs
+ * @param understood false where the last server took the PROXY header for something else
  * @returns the verdict over all legs
  */
-export function clientIpOf(legs: readonly TiedLeg[], hops: readonly Hop[]): ClientIp {
+export function clientIpOf(legs: readonly TiedLeg[], hops: readonly Hop[], understood: boolean): ClientIp {
   const first = legs[0] as TiedLeg;
   const { clientIp, client } = first.base;
   const carriers = carriersOf(legs);
   if (legs.length === 1) return { ...clientIp, carriers, text: clientIp.text + ownWords(carriers, client) };
   const lost = lossOf(first.base, hops);
-  const last = carriers.filter(({ leg }) => leg === legs.length - 1);
+  const last = carriers.filter(
+    ({ leg, kind }) => leg === legs.length - 1 && (understood || kind !== 'proxy-protocol'),
+  );
   const words = `${lost.text} ${carriersInWords(last, first.base)}`;
   const verdict = last.some(({ isClient }) => isClient)
     ? 'carried'

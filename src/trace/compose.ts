@@ -24,13 +24,15 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
     base: render(exchange.connection, circumstances),
   }));
   const first = legs[0] as TiedLeg;
-  const last = legs.at(-1) as TiedLeg;
+  // What a proxy dialled in vain served nobody.
+  const last = legs.findLast((leg) => leg.base.server !== undefined) ?? first;
   const began = beginOf(told, first.exchange);
   const { hops, starts } = hopsOf(legs, began);
   const http = httpOf(told, legs);
   const tls = first.exchange.connection.dialogue?.tls;
   const dns = dnsOf(told, first, learnt.lookups, circumstances);
   const failure = failureOf(told, legs, starts, learnt);
+  const served = legs.slice(0, 1 + legs.indexOf(last));
   const { protocol, client, dialled } = first.base;
   const { server, sourceSeenByServer } = last.base;
   return {
@@ -50,7 +52,7 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
     replyHops: [...legs.entries()]
       .reverse()
       .flatMap(([leg, { base, exchange }]) => placed(base.replyHops, leg, exchange, began)),
-    clientIp: clientIpOf(legs, hops),
+    clientIp: clientIpOf(served, hops, failure?.kind !== 'proxy-protocol-mismatch'),
     ...(http && { http }),
     ...(tls && { tls: { ...(tls.sni !== undefined && { sni: tls.sni }), alpn: [...tls.alpn] } }),
     ...(dns && { dns }),
@@ -185,7 +187,7 @@ function ownHttp({ asked, answer, connection }: Exchange): Http | undefined {
     ...(said && { status: said.status }),
     ...(requestId !== undefined && { requestId }),
     tls: connection.dialogue?.tls !== undefined,
-    ...(took !== undefined && { firstByteMs: milliseconds(took) }),
+    ...(took !== undefined && took >= 0 && { firstByteMs: milliseconds(took) }),
   };
 }
 
@@ -216,7 +218,7 @@ function lookupOf(
   lookups: Lookups,
 ): Dns {
   const answer = exchange.answer?.message.what === 'dns' ? exchange.answer.message : undefined;
-  const tried = triesOf(exchange, lookups).filter((other) => other.at < at);
+  const tried = firstOfEach(triesOf(exchange, lookups).filter((other) => other.at < at));
   return {
     name,
     type,
@@ -234,6 +236,10 @@ function lookupOf(
     ...(exchange.answer && { durationMs: milliseconds(firstOf(exchange.answer) - at) }),
   };
 }
+
+/** The same name is asked again where the answer is long in coming. */
+const firstOfEach = (tries: readonly Lookup[]): Lookup[] =>
+  tries.filter(({ asked }, i) => tries.findLastIndex((other) => other.asked.name === asked.name) === i);
 
 function triesOf(exchange: Exchange, lookups: Lookups): Lookup[] {
   const { asked } = exchange;
@@ -254,7 +260,8 @@ function failureOf(
     const atHop = (starts[mismatched] ?? 0) + hops - 1;
     return { kind: 'proxy-protocol-mismatch', ...(hops > 0 && { atHop }), ...mismatch };
   }
-  if (told.answer !== undefined) return undefined;
+  // An answer is one, unless it says itself that it was asked for in vain.
+  if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;
   const failed = legs.findLastIndex(({ base }) => base.failure !== undefined);
   const failure = legs[failed]?.base.failure;
   if (failure?.atHop === undefined) return failure;

@@ -2,7 +2,7 @@
  * From heads to exchanges that are told: each put on its connection, tied to the one that caused it, and given out
  * when it is over and what belongs to it has come.
  */
-import type { HeadEvent } from '../events/head.ts';
+import type { HeadEvent, Message } from '../events/head.ts';
 import type { Connection } from './connection.ts';
 import { isTold, toldFor } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
@@ -12,6 +12,9 @@ import { SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
 import { Lookups } from './lookups.ts';
 import { isUnderstood, ProxySpeakers } from './proxy-mismatch.ts';
 import type { Table } from './table.ts';
+
+const asks = (message: Message): boolean =>
+  message.what === 'http-request' || (message.what === 'dns' && !message.response);
 
 export class Conversations {
   readonly lookups = new Lookups();
@@ -31,8 +34,8 @@ export class Conversations {
   hear(connection: Connection, event: HeadEvent): void {
     const exchange = connection.speak().hear(event);
     if (exchange === undefined) return;
+    if (exchange.asked === undefined || asks(event.message)) this.asked(exchange, event.at);
     if (exchange.answer !== undefined) this.answered(exchange, event.at);
-    else this.asked(exchange, event.at);
   }
 
   /** What a connection leaves unanswered is over with it. */
@@ -41,6 +44,17 @@ export class Conversations {
     for (const exchange of [...dialogue.pending, ...(dialogue.hasWhole ? [dialogue.whole] : [])]) {
       if (exchange.endedAt === 0) this.ends(exchange, endedAt > 0 ? endedAt : lastAt);
     }
+  }
+
+  /**
+   * A connection that failed without a word: a proxy may have dialled it for somebody.
+   * @returns whether it is told as a part of what it was dialled for
+   */
+  connectionFailed(connection: Connection): boolean {
+    if (connection.dialogue !== undefined || !this.joints.isPlaceOfOthers(connection)) return false;
+    if (this.joints.join(connection.speak().whole) !== undefined) return true;
+    connection.dialogue = undefined;
+    return false;
   }
 
   /** @returns those that are over and settled, oldest end first */

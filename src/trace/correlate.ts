@@ -122,10 +122,17 @@ export class Correlator {
     connection.lastAt = at;
     if (!asks) connection.answered = true;
     // Where it has arrived it was delivered, though nothing else was seen of it there.
-    else if (this.knowledge.isLocal(netns, tuple.dst) && !this.knowledge.isLocal(netns, tuple.src)) {
+    else if (this.isEnd(connection, netns, tuple)) {
       connection.delivery ??= { at, netns, tuple, process: undefined };
     }
     return connection;
+  }
+
+  /** A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. */
+  private isEnd({ entries }: Connection, netns: NetnsId, tuple: Tuple): boolean {
+    if (this.knowledge.place(netns)?.role !== 'pod' || !this.knowledge.isLocal(netns, tuple.dst))
+      return false;
+    return entries.every((e) => e.netns !== netns || sameTuple(beforeNat(e), afterNat(e)));
   }
 
   /** An entry from the table at start: it joins the connection whose other entries it continues. */

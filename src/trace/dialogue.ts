@@ -15,6 +15,8 @@ const SWITCHING_PROTOCOLS = 101;
 
 export class Dialogue {
   proxyHeader: ProxyHead | undefined;
+  /** The connection that the PROXY header stands for, once it was found. */
+  proxied: Connection | undefined;
   tls: TlsHelloHead | undefined;
   http2 = false;
   /** Questions so far. */
@@ -23,6 +25,8 @@ export class Dialogue {
   pending: readonly Exchange[] = [];
   /** The connection as one, where its words are not known. */
   private one: Exchange | undefined;
+  /** Said before anything was asked: a server that hangs up at once may do so. */
+  private unasked: Heard<HttpResponseHead> | undefined;
   private readonly connection: Connection;
   private done: readonly Exchange[] = [];
 
@@ -32,6 +36,11 @@ export class Dialogue {
 
   get whole(): Exchange {
     return (this.one ??= new Exchange(this.connection, 0, undefined));
+  }
+
+  /** The status of an answer to no question. */
+  get unaskedStatus(): number | undefined {
+    return this.unasked?.message.status;
   }
 
   /** Whether the connection as one was spoken of. */
@@ -91,6 +100,11 @@ export class Dialogue {
     }
     if (this.pending.length >= MAX_PENDING) return undefined;
     const exchange = new Exchange(this.connection, this.count++, heard(event, message));
+    // Whoever asks then takes it for the answer.
+    if (message.what === 'http-request' && this.unasked !== undefined) {
+      exchange.answer = this.unasked;
+      this.unasked = undefined;
+    }
     this.pending = [...this.pending, exchange];
     return exchange;
   }
@@ -116,7 +130,10 @@ export class Dialogue {
     );
     const last = waiting.at(-1)?.asked?.ack;
     const exchange = waiting.find(({ asked }) => asked?.ack === last);
-    if (exchange === undefined) return undefined;
+    if (exchange === undefined) {
+      if (this.count === 0) this.unasked ??= heard(event, message);
+      return undefined;
+    }
     exchange.answer = heard(event, message);
     return exchange;
   }

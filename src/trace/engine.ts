@@ -210,7 +210,8 @@ export class Engine {
       this.conversations.connectionEnded(connection);
       return;
     }
-    if (wasSeen(connection)) this.ended.push(this.render(connection));
+    const failed = !connection.answered && this.conversations.connectionFailed(connection);
+    if (!failed && wasSeen(connection)) this.ended.push(this.render(connection));
     this.touched?.delete(connection);
   }
 

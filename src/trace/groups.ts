@@ -8,6 +8,10 @@ export class Groups<K, V> {
     else group.add(value);
   }
 
+  has(key: K): boolean {
+    return this.held.has(key);
+  }
+
   /** In the order of adding. */
   get(key: K): Iterable<V> {
     return this.held.get(key) ?? [];

@@ -6,6 +6,7 @@
 import type { NetnsId, ProcessRef } from '../events/event.ts';
 import type { HttpRequestHead } from '../events/head.ts';
 import { formatEndpoint } from '../events/tuple.ts';
+import type { Connection } from './connection.ts';
 import { timeBetween } from './exchange.ts';
 import type { Exchange, Joint } from './exchange.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -78,6 +79,11 @@ export class Joints {
     this.byAddress.remove(offer.address, exchange);
   }
 
+  /** Whether it was dialled where others are served. */
+  isPlaceOfOthers({ origin, sourceSeen }: Connection): boolean {
+    return sourceSeen && this.byPlace.has(origin);
+  }
+
   /**
    * Looks for what caused it, anew each time until it is settled: the more of both was seen, the better it tells.
    * @returns the cause, if it is another than before
@@ -123,19 +129,16 @@ export class Joints {
       dst: destination.ip,
       dport: destination.port,
     };
-    const taken = this.table
+    const dialogue = connection.speak();
+    const taken = (dialogue.proxied ??= this.table
       .withTuple(tuple)
-      .findLast((other) => other !== connection && other.firstAt <= connection.lastAt);
+      .findLast((other) => other !== connection && other.firstAt <= connection.lastAt));
     if (taken === undefined) return undefined;
     const text = `the PROXY header names ${formatEndpoint(source.ip, source.port)}`;
     const asked = taken.dialogue?.pending.filter((other) => canCause(other, exchange)) ?? [];
     const alike = asked.filter((other) => isAlike(other, exchange));
-    const cause = alike.at(-1) ?? asked.at(-1) ?? this.wholeOf(taken);
+    const cause = alike.at(-1) ?? asked.at(-1) ?? taken.speak().whole;
     return { exchange: cause, evidence: 'proxy-header', text, certain: true };
-  }
-
-  private wholeOf(connection: Exchange['connection']): Exchange {
-    return connection.speak().whole;
   }
 
   private evidence(other: Exchange, exchange: Exchange): Omit<Candidate, 'exchange'> | undefined {
@@ -149,10 +152,13 @@ export class Joints {
     if (asked?.traceId !== undefined && asked.traceId === theirs?.traceId) {
       return { evidence: 'trace-id', text: `both carry the trace id ${asked.traceId}`, certain: true };
     }
-    // Nothing but the header, place and time is left: that the question is of the same kind is the least.
-    if (asked === undefined || (theirs !== undefined && theirs.method !== asked.method)) return undefined;
+    // Nothing but the header, place and time is left: that the question is of the same kind is the least; or that
+    // nobody answered, and the proxy said so.
+    if (asked === undefined) {
+      if (exchange.connection.answered || !isGatewayError(other)) return undefined;
+    } else if (theirs !== undefined && theirs.method !== asked.method) return undefined;
     const served = this.offered.get(other)?.served;
-    const names = namesAdded(asked, theirs);
+    const names = asked === undefined ? [] : namesAdded(asked, theirs);
     if (served !== undefined && names.length > 0) {
       const peers = peersOf(other, served);
       const named = names.find(({ value }) => peers.includes(value));
@@ -209,7 +215,7 @@ function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | und
 
 /** Of each connection the one whose turn it is: a server takes a pipeline's questions one after the other. */
 function inTurn(candidates: readonly Candidate[], effect: Exchange): Candidate[] {
-  const turns = new Map<Exchange['connection'], Candidate>();
+  const turns = new Map<Connection, Candidate>();
   for (const candidate of candidates) {
     const { connection } = candidate.exchange;
     const other = turns.get(connection);
@@ -220,6 +226,12 @@ function inTurn(candidates: readonly Candidate[], effect: Exchange): Candidate[]
 
 const isIdle = ({ effects }: Exchange, effect: Exchange): boolean =>
   effects.every((other) => other === effect);
+
+/** Bad Gateway, Service Unavailable, Gateway Timeout (RFC 9110, 15.6). */
+function isGatewayError({ answer }: Exchange): boolean {
+  const said = answer?.message;
+  return said?.what === 'http-response' && said.status >= 502 && said.status <= 504;
+}
 
 /** It may have been under way when the other began, and when that was answered. */
 function canCause(other: Exchange, exchange: Exchange): boolean {
@@ -237,6 +249,7 @@ function canCause(other: Exchange, exchange: Exchange): boolean {
  * clocks of several places speak for it.
  */
 function surround(outer: Exchange, inner: Exchange): boolean | undefined {
+  if (isEarly(outer) || isEarly(inner)) return undefined;
   const since = outer.asked && inner.asked && timeBetween(outer.asked, inner.asked);
   if (since === undefined ? outer.since > inner.since + SKEW_NS : since < 0) return false;
   const until = outer.answer && inner.asked && timeBetween(inner.asked, outer.answer);
@@ -246,6 +259,12 @@ function surround(outer: Exchange, inner: Exchange): boolean | undefined {
   const rest = outer.answer && inner.answer && timeBetween(inner.answer, outer.answer);
   if (rest !== undefined && rest < 0) return false;
   return since === undefined || (outer.answer !== undefined && until === undefined) ? undefined : true;
+}
+
+/** Answered before it was asked: its times tell nothing. */
+function isEarly({ asked, answer }: Exchange): boolean {
+  const took = asked && answer && timeBetween(asked, answer);
+  return took !== undefined && took < 0;
 }
 
 /** The same question, as far as a proxy leaves it alone: it may cut or add a path's beginning. */

@@ -44,6 +44,7 @@ export function mismatchOf(
   const { dialogue, ending } = connection;
   const header = dialogue?.proxyHeader;
   const said = answer?.message;
+  const status = said?.what === 'http-response' ? said.status : dialogue?.unaskedStatus;
   const hungUp = answer === undefined && (ending.reset?.direction === 'reply' || ending.finReply);
   const to = `${connection.client.dst}:${String(connection.client.dport)}`;
   if (header !== undefined) {
@@ -52,7 +53,7 @@ export function mismatchOf(
     }
     if (speakers.has(connection)) return undefined;
     const version = `PROXY protocol version ${String(header.version)}`;
-    if (said?.what === 'http-response' && said.status === BAD_REQUEST) {
+    if (status === BAD_REQUEST) {
       const text = `${to} was sent a header of ${version} and took it for the request: it does not speak it, or not there.`;
       return { reason: 'HTTP 400', text };
     }
