@@ -62,6 +62,9 @@ export async function print(options: PrintOptions): Promise<number> {
     ...options,
     pipeline,
     stop,
+    commandFailed: (text) => {
+      notes.say(text);
+    },
     ready: () => {
       notes.progress('tracing; Ctrl-C ends it');
       printHeader();

@@ -8,8 +8,11 @@ const STDERR = 2;
 const SETTLE_MS = 500;
 const KILL_AFTER_MS = 2_000;
 
-/** Resolves when it has ended and its last packets are in; its output goes to stderr, since stdout is data. */
-export async function runCommand(words: readonly string[]): Promise<void> {
+/**
+ * Its output goes to stderr, since stdout is data.
+ * @returns when it has ended and its last packets are in: how it failed, in words, if it did
+ */
+export async function runCommand(words: readonly string[]): Promise<string | undefined> {
   const [file = '', ...args] = words;
   const child = execa(file, args, {
     stdin: 'inherit',
@@ -32,4 +35,6 @@ export async function runCommand(words: readonly string[]): Promise<void> {
     );
   }
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  if (result.signal !== undefined) return `${file} was ended by ${result.signal}`;
+  return result.exitCode === 0 ? undefined : `${file} ended with status ${String(result.exitCode)}`;
 }

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly readyFile?: string;
   readonly forMs?: number;
   readonly command?: readonly string[];
+  /** Told how the command failed, in words; our own exit status does not depend on it. */
+  readonly commandFailed?: (text: string) => void;
   /** Everything is attached. */
   readonly ready?: () => void;
   /** Told that the source has ended by itself; absent: that ends the run. */
@@ -52,7 +54,10 @@ export async function run(options: RunOptions): Promise<Cause> {
       if (forMs !== undefined) timer = setTimeout(() => stop.because({ by: 'time' }), forMs);
       if (command !== undefined) {
         void runCommand(command).then(
-          () => stop.because({ by: 'command' }),
+          (failure) => {
+            if (failure !== undefined) options.commandFailed?.(failure);
+            stop.because({ by: 'command' });
+          },
           (error: unknown) => stop.failed(error),
         );
       }

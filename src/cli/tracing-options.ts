@@ -47,7 +47,12 @@ const bufferPages = (): number => (availableParallelism() <= 16 ? 4096 : 1024);
 
 /** What the engine takes, whatever feeds it. */
 export function addEngine(command: Command): void {
-  command.option('--max-connections <n>', 'connections remembered at most', atLeastOne, 100_000);
+  command.option(
+    '--max-connections <n>',
+    'connections remembered at most, about 1.5 KB each',
+    connections,
+    100_000,
+  );
 }
 
 /** What the flags ask for that this machine or this version cannot do. */
@@ -67,6 +72,16 @@ export function checkTracing(options: TracingOptions): void {
 export function atLeastOne(text: string): number {
   const n = Number(text);
   if (!/^\d{1,9}$/.test(text) || n < 1) throw new InvalidArgumentError('It must be a number from 1.');
+  return n;
+}
+
+/** More would not fit into what Node gives a program. */
+const MOST_CONNECTIONS = 2_000_000;
+
+function connections(text: string): number {
+  const n = atLeastOne(text);
+  if (n > MOST_CONNECTIONS)
+    throw new InvalidArgumentError(`It must be a number up to ${String(MOST_CONNECTIONS)}.`);
   return n;
 }
 

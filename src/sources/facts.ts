@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, release } from 'node:os';
 import { execa } from 'execa';
+import { toolPath } from '../cluster/netns/run.ts';
 
 export interface MachineFacts {
   readonly node: string;
@@ -26,6 +27,7 @@ async function bpftraceVersion(): Promise<string | undefined> {
     reject: false,
     timeout: 5_000,
     stdin: 'ignore',
+    env: { PATH: toolPath() },
   });
   return /v(\d[\w.-]*)/.exec(typeof stdout === 'string' ? stdout : '')?.[1];
 }

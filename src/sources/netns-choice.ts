@@ -4,9 +4,9 @@ import { UsageError } from '../events/errors.ts';
 import type { NetnsEvent } from '../events/event.ts';
 import { nearest } from '../events/suggest.ts';
 
-/** Whether a choice can be followed only when names are known. */
+/** Whether a choice can be followed only when it is known what is there: one that does not exist would trace nothing. */
 export const namesNeeded = (wanted: readonly string[]): boolean =>
-  wordsOf(wanted).some((word) => !/^(all|auto|\d+)$/.test(word));
+  wordsOf(wanted).some((word) => word !== 'all' && word !== 'auto');
 
 /**
  * Inode numbers of the chosen ones; none means all.
@@ -29,12 +29,17 @@ export async function chooseNetns(
   return [...chosen];
 }
 
+/** As many as one reads in a line. */
+const SHOWN = 6;
+
 const wordsOf = (wanted: readonly string[]): string[] =>
   wanted.flatMap((word) => word.split(',')).filter((word) => word !== '');
 
 async function inumOf(word: string, known: readonly NetnsEvent[]): Promise<number> {
-  if (/^\d{1,10}$/.test(word)) return Number(word);
-  const named = known.filter((netns) => netns.name === word || netns.pod === word);
+  const isNumber = /^\d{1,10}$/.test(word);
+  const named = known.filter(({ netns, name, pod }) =>
+    isNumber ? netns === Number(word) : name === word || pod === word,
+  );
   const [first] = named;
   if (first !== undefined && named.length === 1) return first.netns;
   if (named.length > 1) {
@@ -48,8 +53,10 @@ async function inumOf(word: string, known: readonly NetnsEvent[]): Promise<numbe
     word,
     known.map((netns) => netns.name),
   );
+  const there = known.slice(0, SHOWN).map(({ netns, name }) => `${name} (${String(netns)})`);
+  const more = known.length > SHOWN ? ` and ${String(known.length - SHOWN)} more` : '';
   throw new UsageError(
     `--netns: there is no namespace ${word}`,
-    `${near === undefined ? '' : `did you mean ${near}? `}\`lsns -t net\` and \`ip netns\` list them`,
+    `${near === undefined ? '' : `did you mean ${near}? `}there are ${there.join(', ')}${more}; \`lsns -t net\` lists them`,
   );
 }

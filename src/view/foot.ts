@@ -25,7 +25,13 @@ const IN_HELP: readonly Hint[] = [
   ['Ctrl-C', 'quit'],
 ];
 
-function typing({ what, prompt, error }: NonNullable<Controller['asking']>, width: number): Line {
+/** What is wrong with what is being typed, if anything: a line of its own, since the whole of it is needed. */
+export function complaint({ asking }: Controller, width: number): Line | undefined {
+  if (asking === undefined || asking.error === '') return undefined;
+  return fit([span(` ${glyph.failed} ${asking.error}`, 'bad')], width);
+}
+
+function typing({ what, prompt }: NonNullable<Controller['asking']>, width: number): Line {
   const label = what === 'filter' ? ' / ' : ' record to: ';
   const keys: Line = [
     span('  Enter', 'key'),
@@ -33,8 +39,7 @@ function typing({ what, prompt, error }: NonNullable<Controller['asking']>, widt
     span('Esc', 'key'),
     span(' cancel ', 'faint'),
   ];
-  const beside: Line = error === '' ? keys : [span(`  ${glyph.failed} ${error} `, 'bad')];
-  const right = fit(beside, Math.min(lineWidth(beside), Math.floor(width * 0.6)));
+  const right = fit(keys, Math.min(lineWidth(keys), Math.floor(width * 0.6)));
   return justify(promptLine(label, prompt, width - lineWidth(right)), right, width);
 }
 

@@ -2,7 +2,7 @@
 import { listBar, topBar, warning } from './bars.ts';
 import type { Controller } from './controller.ts';
 import { detailPane, scrolled } from './detail-pane.ts';
-import { foot } from './foot.ts';
+import { complaint, foot } from './foot.ts';
 import { glyph } from './glyphs.ts';
 import { help } from './help.ts';
 import { layoutOf, type Layout, type Size } from './layout.ts';
@@ -22,7 +22,8 @@ export function picture(controller: Controller, size: Size, now: number): Line[]
   const layout = layoutOf(body, controller.detailOpen);
   const snapshot = controller.list.snapshot(pageOf(layout.list));
   const middle = panes(controller, status, snapshot, layout, body);
-  const below = [listBar(controller, snapshot, columns), foot(controller, columns, now)];
+  const bar = complaint(controller, columns) ?? listBar(controller, snapshot, columns);
+  const below = [bar, foot(controller, columns, now)];
   return [...above, ...middle, ...below].slice(0, rows);
 }
 

@@ -37,6 +37,7 @@ describe('which namespaces', () => {
   it.each([
     [['twin'], /names several namespaces/, /4026532002, 4026532003/],
     [['webb'], /there is no namespace webb/, /did you mean web\?/],
+    [['4026532999'], /there is no namespace 4026532999/, /there are node-a \(4026531840\), web/],
     [['../etc/passwd'], /there is no namespace/, /lsns/],
     [['all', 'web'], /contradict/, /alone/],
   ])('%j is refused', async (wanted, wrong, mend) => {
@@ -47,9 +48,10 @@ describe('which namespaces', () => {
     });
   });
 
-  it('needs names only where one is given', () => {
+  it('needs to know what is there only where one is chosen', () => {
     expect(namesNeeded(['auto'])).toBe(false);
-    expect(namesNeeded(['4026532001,4026532002'])).toBe(false);
+    expect(namesNeeded(['all'])).toBe(false);
+    expect(namesNeeded(['4026532001,4026532002'])).toBe(true);
     expect(namesNeeded(['4026532001', 'web'])).toBe(true);
   });
 });

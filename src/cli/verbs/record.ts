@@ -3,13 +3,14 @@ import type { Context } from '../context.ts';
 import { addFilters } from '../filters.ts';
 import { globalsOf } from '../globals.ts';
 import { addLimits } from '../limits.ts';
+import { fileName } from '../file-name.ts';
 import { addTracing } from '../tracing-options.ts';
 
 export function recordVerb(context: Context): Command {
   const verb = new Command('record')
     .description('trace this machine into a recording that `nathop replay` reads')
     .usage('FILE [options] [-- COMMAND...]')
-    .argument('<file>', 'made with mode 0600')
+    .argument('<file>', 'made with mode 0600', fileName)
     .option('--force', 'replace FILE if it exists', false);
   addLimits(verb);
   addTracing(verb);

@@ -1,13 +1,17 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { addFilters } from '../filters.ts';
+import { fileName } from '../file-name.ts';
 import { addLimits } from '../limits.ts';
 import { addEngine } from '../tracing-options.ts';
 
 export function replayVerb(context: Context): Command {
   const verb = new Command('replay')
     .description('recordings through the same engine; those of several nodes are merged')
-    .argument('<file...>', 'what `nathop record` wrote')
+    .argument('<file...>', 'what `nathop record` wrote', (text, before: string[] | undefined) => [
+      ...(before ?? []),
+      fileName(text),
+    ])
     .option('--live', 'in the full-screen view', false)
     .option(
       '--speed <x>',

@@ -45,11 +45,14 @@ export const inside = (path: string, command: string, args: readonly string[]): 
 /** Set in the environment of all we start inside of namespaces: another nathop must not take it for a reason to stay. */
 export const VISITOR = 'NATHOP_VISITOR=1';
 
-/** sudo and cron often leave the directories of ip, nft and iptables out of PATH. */
+/** sudo and cron often leave the directories of ip, nft, iptables and bpftrace out of PATH. */
+export const toolPath = (): string =>
+  `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+
 export const toolEnvironment = (): Record<string, string> => ({
   LC_ALL: 'C',
   NATHOP_VISITOR: '1',
-  PATH: `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`,
+  PATH: toolPath(),
 });
 
 /** By Node's own execFile: these are hundreds at the start, and execa takes twice the processor time for each. */

@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
+import { toolPath } from '../../cluster/netns/run.ts';
 import { tied } from '../../cluster/netns/tied.ts';
 import type { Event } from '../../events/event.ts';
 import { CannotTraceError } from '../../events/errors.ts';
@@ -151,7 +152,9 @@ export class BpftraceSource implements Source {
       reject: false,
       // A group of its own: Ctrl-C is for us, and bpftrace ends when we say so.
       detached: true,
+      // Where doctor looks for it.
       env: {
+        PATH: toolPath(),
         BPFTRACE_PERF_RB_PAGES: String(this.options.bufferPages),
         BPFTRACE_MAP_KEYS_MAX: String(MAP_KEYS),
         BPFTRACE_MAX_MAP_KEYS: String(MAP_KEYS),

@@ -1,33 +1,45 @@
 /** A file's bytes, unpacked as its content says. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { Transform } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { FailedError, reasonOf } from '../../events/errors.ts';
 
 const CHUNK = 256 * 1024;
+const MAGIC_BYTES = 4;
 
-/** Iterating throws what ends it before its time: a torn or damaged member, a disk that cannot be read. */
+/**
+ * A pipe does as well as a file: it is read once, from its beginning. Iterating throws what ends it before its time:
+ * a torn or damaged member, a disk that cannot be read.
+ */
 export async function openBytes(path: string): Promise<AsyncIterable<Buffer>> {
-  const start = await firstBytes(path);
-  const unpack = unpackerOf(start, path);
   const file = createReadStream(path, { highWaterMark: CHUNK });
-  if (unpack === undefined) return file;
-  file.on('error', (error) => unpack.destroy(error));
-  return file.pipe(unpack);
+  const chunks: AsyncIterator<Buffer, undefined> = file[Symbol.asyncIterator]();
+  const start = await firstBytes(chunks).catch((error: unknown) => {
+    throw cannotRead(path, error);
+  });
+  const unpack = unpackerOf(start, path);
+  const whole = wholeOf(start, chunks);
+  // What ends the file early ends the unpacking, whose reader is told.
+  return unpack === undefined ? whole : pipeline(Readable.from(whole), unpack, () => undefined);
 }
 
-async function firstBytes(path: string): Promise<Buffer> {
+/** Enough to tell how it is packed; a pipe may give less at a time. */
+async function firstBytes(chunks: AsyncIterator<Buffer, undefined>): Promise<Buffer> {
+  let start: Buffer = Buffer.alloc(0);
+  while (start.length < MAGIC_BYTES) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    start = Buffer.concat([start, next.value]);
+  }
+  return start;
+}
+
+async function* wholeOf(start: Buffer, rest: AsyncIterator<Buffer, undefined>): AsyncGenerator<Buffer> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw cannotRead(path, error);
+    if (start.length > 0) yield start;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
   }
 }
 
@@ -37,7 +49,7 @@ export function cannotRead(path: string, error: unknown): FailedError {
 }
 
 function unpackerOf(start: Buffer, path: string): Transform | undefined {
-  const magic = start.toString('hex');
+  const magic = start.toString('hex', 0, MAGIC_BYTES);
   if (magic.startsWith('1f8b')) return zlib.createGunzip({ chunkSize: CHUNK });
   if (magic !== '28b52ffd') return undefined;
   // Node 22.15 and newer; the types are those of Node 20.

@@ -93,15 +93,20 @@ export const FIELDS: readonly Field[] = [
   {
     name: 'service',
     value: '<ns/name>',
-    help: 'a Service on the way; its port may follow, as in default/web:http',
-    test: (value) => (request) =>
-      some(servicesOf(request), (name) => name === value || name.startsWith(`${value}:`)),
+    help: 'a Service on the way; its port may follow, as in default/web:http; a name alone: in any namespace',
+    test: (value) => {
+      const isNamed = nameTest('service', value);
+      return (request) => some(servicesOf(request), isNamed);
+    },
   },
   {
     name: 'pod',
     value: '<ns/name>',
-    help: 'a pod that asks, serves or is crossed',
-    test: (value) => (request) => podsOf(request).has(value),
+    help: 'a pod that asks, serves or is crossed; a name alone: in any namespace',
+    test: (value) => {
+      const isNamed = nameTest('pod', value);
+      return (request) => some(podsOf(request), isNamed);
+    },
   },
   {
     name: 'namespace',
@@ -269,4 +274,17 @@ const isNat = (kind: HopKind): boolean => (NAT as readonly HopKind[]).includes(k
 function some<T>(values: Iterable<T>, test: (value: T) => boolean): boolean {
   for (const value of values) if (test(value)) return true;
   return false;
+}
+
+/** `ns/name`, or a name alone for one of any namespace; what follows a colon is a Service's port. */
+function nameTest(field: 'service' | 'pod', value: string): (name: string) => boolean {
+  const [first = '', second, ...rest] = value.split('/');
+  if (first === '' || second === '' || rest.length > 0) {
+    throw new UsageError(
+      `${field}: "${value}" is no name`,
+      `give <namespace>/<name>, as in ${field}=default/web, or <name> alone`,
+    );
+  }
+  const isIt = (name: string): boolean => name === value || name.startsWith(`${value}:`);
+  return second === undefined ? (name) => isIt(name) || isIt(name.slice(name.indexOf('/') + 1)) : isIt;
 }

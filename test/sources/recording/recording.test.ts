@@ -1,4 +1,4 @@
-import { execaSync } from 'execa';
+import { execa, execaSync } from 'execa';
 import fc from 'fast-check';
 import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,6 +81,18 @@ describe('a recording', () => {
     const plain = join(folder, 'plain.nathop');
     writeFileSync(plain, unpacked(file));
     expect(await read(plain)).toEqual(await read(file));
+  });
+
+  it('can be read from a pipe, packed or not', async () => {
+    write(file, stream(200));
+    const expected = await read(file);
+    const pipe = join(folder, 'pipe');
+    execaSync('mkfifo', [pipe]);
+    for (const unpack of ['cat', 'zcat']) {
+      const feeding = execa(unpack, [file], { stdout: { file: pipe } });
+      expect(await read(pipe)).toEqual(expected);
+      await feeding;
+    }
   });
 
   it('replaces a file only when told, keeps it secret, and follows no link', () => {
