@@ -18,8 +18,10 @@ import type { Output } from './output.ts';
 export function jsonOutput(storyOf?: (request: Request) => readonly string[]): Output {
   return {
     header: () => undefined,
-    render: (request) =>
-      safe(JSON.stringify({ ...requestOf(request), ...(storyOf && { story: storyOf(request) }) })),
+    render(request) {
+      const laid = requestOf(request);
+      return safe(JSON.stringify(storyOf ? { ...laid, story: storyOf(request) } : laid));
+    },
   };
 }
 

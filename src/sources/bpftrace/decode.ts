@@ -158,8 +158,8 @@ export class Decoder {
     const ack = swap32(s.hex());
     const device = s.name();
     const protocol = protocolOf(protocolNumber);
-    const src = six ? s.address6() : s.address4();
-    const dst = six ? s.address6() : s.address4();
+    const src = this.address(six);
+    const dst = this.address(six);
     const ports = s.hex();
     if (protocol === undefined || Number.isNaN(ports)) return false;
     const tuple = tupleOf(protocol, src, dst, ports);
@@ -191,13 +191,13 @@ export class Decoder {
     const skb = s.pointer();
     const nfct = s.pointer();
     const device = s.name();
-    const src = six ? s.address6() : s.address4();
-    const dst = six ? s.address6() : s.address4();
+    const src = this.address(six);
+    const dst = this.address(six);
     const type = s.hex();
     const code = s.hex();
     const protocol = protocolOf(s.hex());
-    const aboutSrc = six ? s.address6() : s.address4();
-    const aboutDst = six ? s.address6() : s.address4();
+    const aboutSrc = this.address(six);
+    const aboutDst = this.address(six);
     const ports = s.hex();
     if (Number.isNaN(ports)) return false;
     // An error about a protocol that is not traced: ours to read, nobody's to know.
@@ -236,8 +236,8 @@ export class Decoder {
     const flags = s.hex();
     const seq = swap32(s.hex());
     const ack = swap32(s.hex());
-    const src = six ? s.address6() : s.address4();
-    const dst = six ? s.address6() : s.address4();
+    const src = this.address(six);
+    const dst = this.address(six);
     const ports = s.hex();
     if (Number.isNaN(ports)) return false;
     if (protocol === undefined) return true;
@@ -271,40 +271,24 @@ export class Decoder {
     const error = s.hex();
     const sport = s.hex();
     const dport = s.hex();
-    const src = six ? s.address6Words() : s.address4();
-    const dst = six ? s.address6Words() : s.address4();
+    const src = this.socketAddress(six);
+    const dst = this.socketAddress(six);
     const process = this.process();
     if (Number.isNaN(error + sport + dport)) return false;
     const tuple: Tuple = { protocol: 'tcp', src, dst, sport, dport };
-    this.listener.traffic({
-      kind: 'socket',
-      at,
-      netns,
-      what: 'dial-failed',
-      tuple,
-      error,
-      process,
-    });
+    this.listener.traffic({ kind: 'socket', at, netns, what: 'dial-failed', tuple, error, process });
     return true;
   }
 
   private delivered(at: number, netns: NetnsId, six: boolean): boolean {
     const s = this.scanner;
     const ports = s.hex();
-    const src = six ? s.address6() : s.address4();
-    const dst = six ? s.address6() : s.address4();
+    const src = this.address(six);
+    const dst = this.address(six);
     const process = this.process();
     if (Number.isNaN(ports)) return false;
     const tuple = tupleOf('udp', src, dst, ports);
-    this.listener.traffic({
-      kind: 'socket',
-      at,
-      netns,
-      what: 'delivered',
-      tuple,
-      error: 0,
-      process,
-    });
+    this.listener.traffic({ kind: 'socket', at, netns, what: 'delivered', tuple, error: 0, process });
     return true;
   }
 
@@ -312,15 +296,11 @@ export class Decoder {
     const s = this.scanner;
     const sport = s.hex();
     const dport = s.hex();
-    const src = six ? s.address6Words() : s.address4();
-    const dst = six ? s.address6Words() : s.address4();
+    const src = this.socketAddress(six);
+    const dst = this.socketAddress(six);
     if (Number.isNaN(sport + dport)) return false;
-    this.listener.traffic({
-      kind: 'retransmit',
-      at,
-      netns,
-      tuple: { protocol: 'tcp', src, dst, sport, dport },
-    });
+    const tuple: Tuple = { protocol: 'tcp', src, dst, sport, dport };
+    this.listener.traffic({ kind: 'retransmit', at, netns, tuple });
     return true;
   }
 
@@ -351,8 +331,8 @@ export class Decoder {
 
   private conntrackTuple(packetProtocol: Protocol, six: boolean): Tuple | undefined {
     const s = this.scanner;
-    const src = six ? s.address6() : s.address4();
-    const dst = six ? s.address6() : s.address4();
+    const src = this.address(six);
+    const dst = this.address(six);
     const sourceWord = s.hex();
     const destinationWord = s.hex();
     if (Number.isNaN(sourceWord + destinationWord)) return undefined;
@@ -362,6 +342,15 @@ export class Decoder {
     const sport = swap16(sourceWord & 0xffff);
     const dport = protocol === 'icmp' ? 0 : swap16(destinationWord & 0xffff);
     return { protocol, src, dst, sport, dport };
+  }
+
+  private address(six: boolean): string {
+    return six ? this.scanner.address6() : this.scanner.address4();
+  }
+
+  /** As a socket holds it. */
+  private socketAddress(six: boolean): string {
+    return six ? this.scanner.address6Words() : this.scanner.address4();
   }
 
   private process(): ProcessRef | undefined {
