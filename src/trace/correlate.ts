@@ -128,8 +128,12 @@ export class Correlator {
     return connection;
   }
 
-  /** A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. */
-  private isEnd({ entries }: Connection, netns: NetnsId, tuple: Tuple): boolean {
+  /**
+   * A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. Of connections older
+   * than the trace only: of the others the answer is seen where it is sent.
+   */
+  private isEnd({ entries, beginningSeen }: Connection, netns: NetnsId, tuple: Tuple): boolean {
+    if (beginningSeen) return false;
     if (this.knowledge.place(netns)?.role !== 'pod' || !this.knowledge.isLocal(netns, tuple.dst))
       return false;
     return entries.every((e) => e.netns !== netns || sameTuple(beforeNat(e), afterNat(e)));
