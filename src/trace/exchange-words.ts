@@ -30,16 +30,16 @@ export function lookupWords({ type, name, rcode, answers }: Dns): string {
   return [type, name, rcode, ...answers].filter((word) => word !== undefined).join(' ');
 }
 
-/** The carrier that the verdict rests on. */
+/** What servers are set to trust, the most usual first. */
+const USUAL: readonly Carrier['kind'][] = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'proxy-protocol'];
+
+/** The carrier that the verdict rests on: of those that say so, the one that the last server gets. */
 export function decisiveCarrier({ clientIp }: Request): Carrier | undefined {
-  switch (clientIp.verdict) {
-    case 'carried':
-      return clientIp.carriers.find((carrier) => carrier.isClient);
-    case 'forged-or-stale':
-      return clientIp.carriers.find((carrier) => !carrier.isClient);
-    default:
-      return undefined;
-  }
+  const { verdict, carriers } = clientIp;
+  if (verdict !== 'carried' && verdict !== 'forged-or-stale') return undefined;
+  const saying = carriers.filter(({ isClient }) => isClient === (verdict === 'carried'));
+  const last = saying.filter(({ leg }) => leg === saying.at(-1)?.leg);
+  return USUAL.map((kind) => last.find((carrier) => carrier.kind === kind)).find((one) => one !== undefined);
 }
 
 /** Of the addresses a carrier names: the client's if it is among them, else all. */

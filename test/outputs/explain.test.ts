@@ -98,6 +98,23 @@ describe('who reads it for', () => {
     );
   });
 
+  it('an address that a proxy took from the client’s header into another learns that', () => {
+    const carriers: Carrier[] = [
+      { kind: 'x-forwarded-for', values: ['1.2.3.4'], leg: 0, isClient: false },
+      {
+        kind: 'x-real-ip',
+        values: ['1.2.3.4'],
+        leg: 1,
+        isClient: false,
+        entries: [{ value: '1.2.3.4', from: 'proxy', addedBy: 'nginx' }],
+      },
+    ];
+    const { clientIp } = exchanges.ingressStale;
+    expect(story({ ...exchanges.ingressStale, clientIp: { ...clientIp, carriers } })).toContain(
+      'x-real-ip on leg 1: 1.2.3.4 (as the client itself had written it, added by nginx)',
+    );
+  });
+
   it('a failure learns what it is, what it means and what was seen of it', () => {
     expect(story(requests.localWithoutEndpoint)).toMatch(
       /WHY IT FAILED: no-local-endpoint node-a dropped it: .* What was seen of it: NETFILTER_DROP/,

@@ -46,6 +46,8 @@ describe('text', () => {
         '10.0.2.2:8080 (default/a-service-6f7d9c5b4-tq2lm), GET example.com/a/pings 200, saw 10.0.1.9, ' +
         'carried (x-forwarded-for 198.51.100.7), closed, 12.4 ms',
     );
+    // Of several, what the last server gets, and what servers mostly trust.
+    expect(text(proxyProtocol)).toContain('carried (x-forwarded-for 198.51.100.7)');
     expect(text(ingressStale)).toContain('forged-or-stale (x-forwarded-for 172.17.0.1)');
     expect(text(proxyProtocol)).toContain('→ proxy haproxy → DNAT → proxy nginx → DNAT →');
     expect(text(sidecar)).toMatch(/→ REDIRECT → proxy envoy → .*POST a-service\/orders 401/);

@@ -181,5 +181,6 @@ function about(value: string, leg: number, request: Request, names: Names): stri
       splitEndpoint(hop.after.src).ip === ip,
   );
   if (became !== undefined) return `what ${placeOf(became)} made of the client's address before the proxy`;
-  return names.nameOf(ip);
+  const sent = request.clientIp.carriers.some((one) => one.leg === 0 && one.values.includes(value));
+  return names.nameOf(ip) ?? (leg > 0 && sent ? 'as the client itself had written it' : undefined);
 }
