@@ -90,11 +90,14 @@ export class Line {
     return [this.head(at, from.netns, this.tuple, words), this.head(at + 0.2, to.netns, this.inside, words)];
   }
 
-  answer(at: number, message: Message, bytes = 200): HeadEvent[] {
+  answer(at: number, message: Message, bytes = 200): Event[] {
     const words = { seq: (this.isn ^ 0x55) + this.answered, ack: this.isn + this.asked, message };
     this.answered += bytes;
     const { from, to } = this.dial;
+    const datagram =
+      this.tuple.protocol === 'udp' ? [this.packet(at, to.netns, invert(this.inside), 0, 0, 0)] : [];
     return [
+      ...datagram,
       this.head(at, to.netns, invert(this.inside), words),
       this.head(at + 0.2, from.netns, invert(this.tuple), words),
     ];
