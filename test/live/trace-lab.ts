@@ -25,7 +25,7 @@ export interface TracedLab {
 export async function traceLab(
   identity: Identity,
   scenarios: readonly Scenario[],
-  flags: readonly string[] = [],
+  { flags = [], settleMs = SETTLED_MS }: { flags?: readonly string[]; settleMs?: number } = {},
 ): Promise<TracedLab> {
   const lab = await startLab(identity);
   const nathop = new Nathop((folder) => [
@@ -42,7 +42,7 @@ export async function traceLab(
     await nathop.ready();
     const results: RunResult[] = [];
     for (const scenario of scenarios) results.push(await lab.run(scenario));
-    await sleep(SETTLED_MS);
+    await sleep(settleMs);
     const ended = await nathop.end();
     const { folder } = nathop;
     const requests = parse(ended.stdout);

@@ -21,7 +21,7 @@ const toResolver = (service: Service = DNS, endpoint = '10.0.2.53'): Expected['r
   dnat({ node: 'node-a', hook: 'PREROUTING', service, endpoint: `${endpoint}:53`, stages: ['svc'] }),
 ];
 
-const ask = (name: string, expect: Pick<Expected, 'queries'>): Dial => ({
+const ask = (name: string, expect: Pick<Expected, 'queries' | 'failure'>): Dial => ({
   from: 'toolbox-a',
   protocol: 'udp',
   to: { ip: DNS.ip, port: DNS.port },
@@ -96,6 +96,7 @@ export const lookUpScenarios: readonly Scenario[] = [
     title: 'pod asks for a name that does not exist',
     dials: [
       ask(`${NO_SUCH_SERVICE}.default.svc.cluster.local`, {
+        failure: 'dns-nxdomain',
         queries: [{ type: 'A', rcode: 'NXDOMAIN', answers: [] }],
       }),
     ],

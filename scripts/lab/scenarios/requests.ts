@@ -289,7 +289,8 @@ export const requestScenarios: readonly Scenario[] = [
         ...carriedTo(toA),
         carriers: [
           carrier('x-forwarded-for', 0, false, FORGED),
-          carrier('x-forwarded-for', 1, false, FORGED, CLIENT_IP),
+          // The entry that the ingress added is the client: the last.
+          carrier('x-forwarded-for', 1, true, FORGED, CLIENT_IP),
           carrier('x-real-ip', 1, true, CLIENT_IP),
         ],
       },
