@@ -510,8 +510,10 @@ export class Correlator {
       }
       return;
     }
-    if (direction === 'reply') connection.answered = true;
-    if (tcp && (flags & FIN) !== 0) {
+    // A SYN that nobody answered is given up without FIN (RFC 9293, 3.10.4).
+    const endsWell = tcp && (flags & FIN) !== 0;
+    if (direction === 'reply' || endsWell) connection.answered = true;
+    if (endsWell) {
       connection.ends(direction === 'forward' ? { finForward: true } : { finReply: true });
     }
     if (sctp && (flags === SHUTDOWN || flags === SHUTDOWN_COMPLETE)) {

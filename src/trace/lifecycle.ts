@@ -87,10 +87,14 @@ export function isSpent(connection: Connection, state: State, at: number): boole
 
 export const isDatagram = (protocol: Protocol): boolean => protocol === 'udp' || protocol === 'icmp';
 
-function hasClosed({ ending }: Connection, level: Level): boolean {
+function hasClosed({ ending, forward, reply }: Connection, level: Level): boolean {
   if (ending.reset !== undefined) return true;
   // At `nat` only a connection's first FIN is said.
-  return level === 'nat' ? ending.finForward || ending.finReply : ending.finForward && ending.finReply;
+  if (level === 'nat') return ending.finForward || ending.finReply;
+  // Where one end alone is traced the other's is never seen, and neither was anything else of it.
+  const closedThere = ending.finForward || (ending.finReply && forward.length === 0);
+  const closedBack = ending.finReply || (ending.finForward && reply.length === 0);
+  return closedThere && closedBack;
 }
 
 function closing({ ending }: Connection): boolean {
