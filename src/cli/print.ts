@@ -38,6 +38,8 @@ export async function print(options: PrintOptions): Promise<number> {
   const stop = new Stop();
   const tracer = new TracerNotes(notes);
   let printed = 0;
+  /** Of `-c N`: one that is told again, corrected, is no other request. */
+  const counted = new Set<string>();
   let header = output?.header();
   // Once, above the first line; what ends while we still start comes before we are ready.
   const printHeader = (): void => {
@@ -46,7 +48,8 @@ export async function print(options: PrintOptions): Promise<number> {
   };
   const found = (request: Request): void => {
     if (printed === count) return;
-    printed++;
+    if (!counted.has(request.id)) printed++;
+    if (count !== undefined) counted.add(request.id);
     printHeader();
     options.found?.(request);
     if (output !== undefined) sink.line(output.render(request));

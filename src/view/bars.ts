@@ -20,7 +20,7 @@ interface Fact {
 }
 
 function facts(status: ViewStatus): Fact[] {
-  const { probes, detail, recording, replay, latenessMs, lostEvents } = status;
+  const { probes, detail, recording, replay, lostEvents } = status;
   const all: Fact[] = [];
   if (recording !== undefined) {
     all.push({ span: span(`${glyph.record} rec ${recording.path}`, 'bad'), weight: 6 });
@@ -34,8 +34,6 @@ function facts(status: ViewStatus): Fact[] {
     const words = `detail ${detail.level}${detail.lowered ? ', lowered: busy' : ''}`;
     all.push({ span: span(words, detail.lowered ? 'warn' : 'plain'), weight: detail.lowered ? 5 : 2 });
   }
-  if (latenessMs !== undefined)
-    all.push({ span: span(`${latenessMs.toFixed(0)} ms late`, 'warn'), weight: 1 });
   all.push({ span: span(`${count(status.eventsPerSecond)} ev/s`), weight: 3 });
   all.push({ span: span(`${count(lostEvents)} lost`, lostEvents > 0 ? 'bad' : 'faint'), weight: 9 });
   return all;

@@ -12,8 +12,6 @@ export interface ViewStatus {
   detail?: { level: 'path' | 'nat'; lowered: boolean };
   /** The recording being written. */
   recording?: { path: string };
-  /** How late the latest event came that the reorder window still caught; shown when it nears the window. */
-  latenessMs?: number;
   /** A replay: its speed (0: at once) and whether its end is reached. */
   replay?: { speed: number; ended: boolean };
   /** What went wrong while running (bpftrace died, the disk is full), in one line. */
