@@ -59,9 +59,12 @@ const LEAST_NAME = 12;
 /** `Service DNAT … · MASQ … → server  saw …`, or why it got no further. */
 function way(request: Request, room: number): Line {
   const failed = hasFailed(request);
-  const carried = carriedAddress(request);
-  const last: Line = carried === '' ? [] : [span(`  ${carried}`, verdictTone(request.clientIp.verdict))];
   const { text, tone } = outcome(request);
+  const address = span(`  ${carriedAddress(request)}`, verdictTone(request.clientIp.verdict));
+  // Why it failed comes first.
+  const fits = !failed || widthOf(span(text).text) + lineWidth([address]) + 2 <= room;
+  const carried = address.text.trim() !== '' && fits;
+  const last: Line = carried ? [address] : [];
   const sign = failed ? span(`${glyph.failed} `, tone) : span(`${glyph.arrow} `, 'faint');
   const message = messageWords(request) !== undefined;
   const least = widthOf(span(rewritesIn(request, 0)).text) + 1;
@@ -75,7 +78,7 @@ function way(request: Request, room: number): Line {
   const how = message && words.length > left ? '' : words;
   const none: Line = failed || message ? [] : [span('no rewrite ', 'faint')];
   const line: Line = [...target, ...(how === '' ? none : [span(`${how} `, 'change')]), ...tail, ...last];
-  const seen = carried === '' ? sourceSeen(request) : '';
+  const seen = carried ? '' : sourceSeen(request);
   const saw: Line = seen === '' ? [] : [span(`  saw ${seen}`, 'faint')];
   const whole = lineWidth(line) + lineWidth(saw) <= room ? [...line, ...saw] : line;
   return fit(whole, Math.min(room, lineWidth(whole)));

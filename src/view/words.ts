@@ -196,7 +196,7 @@ const FAILURES: Partial<Record<Failure['kind'], string>> = {
   reset: 'reset by the server',
   'dns-nxdomain': 'no such name',
   'dns-unanswered': 'no answer from the resolver',
-  'proxy-protocol-mismatch': 'PROXY protocol at one end only',
+  'proxy-protocol-mismatch': 'PROXY protocol mismatch',
 };
 
 /** Why it failed, and where, in a few words. */

@@ -130,7 +130,7 @@ describe('the list', () => {
         03:04:05 198.51.100.7 → GET example.com/a/pings      ↷ carried     200
                  via haproxy · ~via nginx → defaul…tq2lm  ↷ 198.51.100.7       12.4 ms
         03:04:05 haproxy → GET example.com/                  ✓ preserved ✗ 400
-                 default/a-ser…b4-tq2lm:8080 ✗ PROXY protocol at one end only  12.4 ms
+                 default/a-service…9c5b4-tq2lm:8080 ✗ PROXY protocol mismatch  12.4 ms
         03:04:05 default/client → POST a-service/orders      ✓ preserved ✗ 401
                  default/…ce:http REDIRECT → default/a-service-6f7d9c5b4-tq2lm 12.4 ms
         03:04:05 default/client → A a-service.d…luster.local ✓ preserved   NOERROR
