@@ -116,7 +116,7 @@ export class Correlator {
   head(event: HeadEvent): Connection | undefined {
     const { at, netns, tuple, message } = event;
     const asks = message.what === 'dns' ? !message.response : message.what !== 'http-response';
-    const known = this.closest(event, tuple, false);
+    const known = this.table.halfwayIn(netns, tuple) ?? this.closest(event, tuple, false);
     if (known === undefined && this.table.isGone(tuple)) return undefined;
     const connection = known ?? this.begin(asks ? tuple : invert(tuple), event, -1, false);
     connection.lastAt = at;
@@ -167,6 +167,7 @@ export class Correlator {
     if (event.replied) connection.answered = true;
     this.table.learnTuple(event.original, connection);
     this.table.learnTuple(event.reply, connection);
+    this.table.learnHalfway(entry, connection);
     return connection;
   }
 
@@ -481,6 +482,7 @@ export class Correlator {
       this.table.learnTuple(view.original, connection);
       this.table.learnTuple(view.reply, connection);
       const entry = connection.enter(netns, view, direction, this.knowledge.rules(netns));
+      this.table.learnHalfway(entry, connection);
       // Seen first behind a rewrite, its first sightings being lost or never made: here is what came before.
       if (!connection.sourceSeen && sameTuple(afterNat(entry), connection.client)) {
         connection.client = beforeNat(entry);
@@ -490,7 +492,9 @@ export class Correlator {
     if (!sameTuple(known.reply, view.reply)) {
       // Translated further on its way (a bridge with br_netfilter), or anew for a packet sent again.
       this.table.learnTuple(view.reply, connection);
+      this.table.forgetHalfway(known, connection);
       known.reply = view.reply;
+      this.table.learnHalfway(known, connection);
     }
     known.status = view.status;
     known.read = false;

@@ -83,6 +83,27 @@ describe('on one connection', () => {
     expect(requests.map(({ http }) => http?.status)).toEqual([204]);
   });
 
+  it('heard halfway through a node, its destination rewritten and its source not yet, is the same', () => {
+    const line = new Line({
+      from: CLIENT,
+      to: APP,
+      at: 10,
+      dials: { ip: NODE.ip, port: 32213 },
+      masquerade: true,
+    });
+    const asked = line.ask(20, get('/a'));
+    const { src, sport } = line.tuple;
+    const halfway = asked.map((head) => ({
+      ...head,
+      netns: NODE.netns,
+      tuple: { ...line.inside, src, sport },
+    }));
+    const requests = tell(line.open(), halfway, asked, line.answer(30, ok(200)), line.close(40));
+    expect(requests.map(({ http, state }) => [http?.path, http?.status, state])).toEqual([
+      ['/a', 200, 'closed'],
+    ]);
+  });
+
   it('one whose words are not seen is told as before', () => {
     const line = new Line({ from: CLIENT, to: APP, at: 10 });
     const [request, ...others] = tell(line.open(), line.close(30));
