@@ -13,7 +13,7 @@ const withoutDevtools = {
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { nathop: 'src/main.ts' },
+  entryPoints: { nathop: 'src/main.ts', 'capture-child': 'src/capture-child.ts' },
   outdir: 'dist',
   bundle: true,
   // The view, with React and Ink, is a chunk of its own that only the full screen loads.
@@ -30,6 +30,8 @@ await build({
   legalComments: 'linked',
   // React chooses its build by this when it is bundled.
   define: { 'process.env.NODE_ENV': '"production"' },
+  // Native, and may be absent.
+  external: ['cap'],
   plugins: [withoutDevtools],
   banner: {
     // Some of what is bundled is CommonJS and asks for Node's modules by require().

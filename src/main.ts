@@ -21,4 +21,5 @@ const [{ main }, { rememberTerminals }] = await Promise.all([
   import('./cli/leave.ts'),
 ]);
 const leave = rememberTerminals(process);
-leave(await main(process.argv.slice(2), process, { version, probesFolder: inPackage('probes') }));
+const programs = { probesFolder: inPackage('probes'), captureChild: inPackage('dist/capture-child.js') };
+leave(await main(process.argv.slice(2), process, { version, programs }));

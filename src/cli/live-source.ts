@@ -1,12 +1,14 @@
-/** This machine as one source: names, probes, the conntrack tables, time; in order of their time stamps. */
+/** This machine as one source: names, probes, message heads, the conntrack tables, time; in order of their time stamps. */
 import type { Event, NetnsEvent, ProbesEvent } from '../events/event.ts';
 import { BpftraceSource } from '../sources/bpftrace/source.ts';
+import { CaptureSource } from '../sources/capture/source.ts';
 import { monotonicNow } from '../sources/clock.ts';
 import { conntrackSource } from '../sources/conntrack/source.ts';
 import { namesSource } from '../sources/names.ts';
 import { chooseNetns, namesNeeded } from '../sources/netns-choice.ts';
 import type { Source } from '../sources/source.ts';
 import { ReorderWindow } from '../trace/reorder.ts';
+import type { Programs } from './context.ts';
 import type { Notes } from './notes.ts';
 import type { TracingOptions } from './tracing-options.ts';
 
@@ -14,22 +16,40 @@ import type { TracingOptions } from './tracing-options.ts';
 const LAG_SAMPLE = 64;
 /** What lines take on a calm node. */
 const CALM_LAG_NS = 20_000_000;
+/** What the order of everything waits for heads at most; one that comes later goes by itself. */
+const HEAD_LAG_NS = 100_000_000;
+
+type LiveOptions = TracingOptions & Programs;
 
 export class LiveSource implements Source {
   readonly done: Promise<Error | undefined>;
-  private readonly options: TracingOptions & { readonly probesFolder: string };
+  private readonly options: LiveOptions;
   private readonly notes: Notes;
   private readonly started: Source[] = [];
   private stopped = false;
   private window: ReorderWindow | undefined;
   private readonly known = new Map<number, NetnsEvent>();
+  private readonly capture: CaptureSource | undefined;
+  /** What is on 127.0.0.1 and stays there is nobody's way, unless it is asked for. */
+  private readonly loopback: boolean;
   private level: 'path' | 'nat';
   private settle: (error: Error | undefined) => void = () => undefined;
 
-  constructor(options: TracingOptions & { readonly probesFolder: string }, notes: Notes) {
+  constructor(options: LiveOptions, notes: Notes) {
     this.options = options;
     this.notes = notes;
     this.level = options.detail === 'nat' ? 'nat' : 'path';
+    this.loopback = options.netns.includes('all');
+    if (options.l7) {
+      this.capture = new CaptureSource({
+        child: options.captureChild,
+        netns: () => this.chosen(),
+        loopback: this.loopback,
+        keepQuery: options.keepQuery,
+      });
+      // The last to stop: what was said on the connections that the probes tell of last is then in.
+      this.started.push(this.capture);
+    }
     this.done = new Promise((resolve) => {
       this.settle = resolve;
     });
@@ -53,7 +73,10 @@ export class LiveSource implements Source {
     const names = this.startNames(put);
     // To attach takes as long as to read names: both at once, unless a name says what to attach to.
     if (namesNeeded(this.options.netns)) await names;
-    const [probes] = await Promise.all([this.startProbes(names, take, put), names]);
+    const [probes] = await Promise.all([
+      this.startProbes(names, take, put),
+      names.then(() => this.startCapture(window)),
+    ]);
 
     this.notes.progress('reading connections from before');
     const conntrack = conntrackSource({ now: monotonicNow, limit: this.options.maxConnections });
@@ -88,6 +111,7 @@ export class LiveSource implements Source {
     const names = namesSource({ now: monotonicNow });
     await this.begin(names, (event) => {
       if (event.kind === 'netns') this.known.set(event.netns, event);
+      this.capture?.know(event);
       put({ ...event, at: beginning ? began : monotonicNow() });
     });
     beginning = false;
@@ -97,15 +121,25 @@ export class LiveSource implements Source {
     });
   }
 
+  private async startCapture(window: ReorderWindow): Promise<void> {
+    const { capture } = this;
+    if (capture === undefined || this.stopped) return;
+    await capture.start((event) => {
+      if (event.kind === 'head') {
+        window.behind(Math.min(HEAD_LAG_NS, Math.max(0, monotonicNow() - event.at - CALM_LAG_NS)));
+      }
+      window.push(event);
+    });
+  }
+
   private async startProbes(
     names: Promise<void>,
     take: (event: Event) => void,
     put: (event: Event) => void,
   ): Promise<BpftraceSource> {
     const { detail, bufferPages, probesFolder } = this.options;
-    const netns = await chooseNetns(this.options.netns, [...this.known.values()]);
-    // What is on 127.0.0.1 and stays there is nobody's way, unless it is asked for.
-    const loopback = this.options.netns.includes('all');
+    const { loopback } = this;
+    const netns = await this.chosen();
     this.notes.progress('attaching probes');
     const probes = new BpftraceSource({ probes: probesFolder, detail, netns, loopback, bufferPages });
     let early: Event[] | undefined = [];
@@ -119,6 +153,10 @@ export class LiveSource implements Source {
     for (const event of early) put(event);
     early = undefined;
     return probes;
+  }
+
+  private chosen(): Promise<readonly number[]> {
+    return chooseNetns(this.options.netns, [...this.known.values()]);
   }
 
   private async begin(source: Source, take: (event: Event) => void): Promise<void> {

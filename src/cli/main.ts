@@ -13,7 +13,7 @@ import { LineSink } from './stdout.ts';
 export async function main(
   argv: readonly string[],
   process: NodeJS.Process,
-  paths: { version: string; probesFolder: string },
+  about: Pick<Context, 'version' | 'programs'>,
 ): Promise<number> {
   // Commander would take what stands behind `--` for arguments of the verb.
   const dashes = argv.indexOf('--');
@@ -21,7 +21,7 @@ export async function main(
   const { stdin, stdout, stderr, env } = process;
   const command = dashes === -1 ? undefined : argv.slice(dashes + 1);
   const out = new LineSink(stdout);
-  const context: Context = { stdin, stdout, out, stderr, env, command, ...paths, status: 0 };
+  const context: Context = { stdin, stdout, out, stderr, env, command, ...about, status: 0 };
 
   const complain = (error: unknown): void => {
     const { status, text } = complaintOf(error);

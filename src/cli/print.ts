@@ -85,9 +85,13 @@ export async function print(options: PrintOptions): Promise<number> {
   if (evicted > 0)
     notes.say(`${countOf(evicted, 'connection')} given up before the end: see --max-connections`);
   if (sink.leftOut > 0) notes.say(`${countOf(sink.leftOut, 'line')} not printed: the reader was too slow`);
-  notes.say(
-    `${countOf(finished, 'request')}, ${String(open.length)} open, ${countOf(tracer.lost, 'event')} lost`,
-  );
+  const counts = [
+    countOf(finished, 'request'),
+    `${String(open.length)} open`,
+    ...(tracer.headsMissedText === '' ? [] : [tracer.headsMissedText]),
+    `${countOf(tracer.lost, 'event')} lost`,
+  ];
+  notes.say(counts.join(', '));
   const error = errorOf(cause);
   if (error !== undefined) throw error;
   return sink.leftOut > 0 ? 1 : 0;

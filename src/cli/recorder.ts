@@ -48,10 +48,10 @@ export class Recorder {
 
   /** In the midst of a run: what stands is known, and the stream goes on from here. */
   beginNow(standing: Standing): void {
-    const { probes, detail } = standing.tracer;
+    const { probes, detail, capture } = standing.tracer;
     this.early = undefined;
     this.writeHeader(standing.names(), probes);
-    for (const event of [probes, detail]) if (event !== undefined) this.writer.write(event);
+    for (const event of [probes, detail, capture]) if (event !== undefined) this.writer.write(event);
   }
 
   close(): void {

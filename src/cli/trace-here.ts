@@ -40,7 +40,7 @@ export async function traceHere(
   const recording = record && (await Recording.begin(context, record, filter, clocks));
   try {
     const status = await print({
-      source: new LiveSource({ ...options, probesFolder: context.probesFolder }, notes),
+      source: new LiveSource({ ...options, ...context.programs }, notes),
       wallOffset: wallOffset({ clocks }),
       maxConnections: options.maxConnections,
       filter,

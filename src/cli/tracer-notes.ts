@@ -1,11 +1,17 @@
 /** What the tracer says of itself, put in words as it happens. */
 import type { Event, LostEvent } from '../events/event.ts';
+import type { HeadsMissedEvent } from '../events/head.ts';
 import type { Notes } from './notes.ts';
 
 const WHERE: Record<LostEvent['where'], string> = {
   kernel: 'in the kernel: more happened than the buffer holds',
   order: 'that came too late to be put in order',
   line: 'whose line could not be read',
+};
+const WHY_MISSED: Record<HeadsMissedEvent['where'], string> = {
+  kernel: 'more came than the buffers hold',
+  cut: 'their ends were not captured',
+  unread: 'not what they began as',
 };
 /** Loss comes in bursts; once a second of event time is enough to say it. */
 const PAUSE_NS = 1_000_000_000;
@@ -16,7 +22,8 @@ export class TracerNotes {
   private readonly notes: Notes;
   private readonly unsaid = new Map<LostEvent['where'], number>();
   private saidAt = 0;
-  private missing: readonly string[] = [];
+  private missing: Record<'probes' | 'capture', readonly string[]> = { probes: [], capture: [] };
+  private readonly headsMissed = new Map<HeadsMissedEvent['where'], number>();
   private running = true;
 
   constructor(notes: Notes) {
@@ -37,14 +44,33 @@ export class TracerNotes {
         );
         break;
       case 'probes':
-        for (const lack of event.missing) if (!this.missing.includes(lack)) this.notes.say(lack);
-        this.missing = event.missing;
+        this.sayMissing(event.kind, event.missing);
         if (this.running && !event.running)
           this.notes.say('the probes have ended: nothing is seen from here on');
         this.running = event.running;
         break;
+      case 'capture':
+        this.sayMissing(event.kind, event.missing);
+        break;
+      case 'heads-missed':
+        this.headsMissed.set(event.where, (this.headsMissed.get(event.where) ?? 0) + event.count);
+        break;
     }
     if (this.unsaid.size > 0 && event.at - this.saidAt >= PAUSE_NS) this.sayLoss(event.at);
+  }
+
+  /** Message heads that were not read, and why; empty where there are none. */
+  get headsMissedText(): string {
+    const counts = [...this.headsMissed];
+    if (counts.length === 0) return '';
+    const total = counts.reduce((sum, [, count]) => sum + count, 0);
+    const reasons = counts.map(([where, count]) => `${String(count)} ${WHY_MISSED[where]}`);
+    return `${countOf(total, 'message head')} missed (${reasons.join(', ')})`;
+  }
+
+  private sayMissing(what: 'probes' | 'capture', missing: readonly string[]): void {
+    for (const lack of missing) if (!this.missing[what].includes(lack)) this.notes.say(lack);
+    this.missing[what] = missing;
   }
 
   /** Says what has not been said yet; last thing before the summary. */

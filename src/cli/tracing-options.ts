@@ -11,6 +11,8 @@ export interface TracingOptions {
   readonly readyFile?: string;
   readonly bufferPages: number;
   readonly maxConnections: number;
+  readonly l7: boolean;
+  readonly keepQuery: boolean;
 }
 
 export function addTracing(command: Command): void {
@@ -31,7 +33,8 @@ export function addTracing(command: Command): void {
       ['auto'],
     )
     .option('--ready-file <path>', 'made once everything is attached, removed at the end')
-    .option('--no-l7', 'no message heads (this version reads none)')
+    .option('--no-l7', 'no message heads: no HTTP, PROXY protocol, TLS names, DNS')
+    .option('--keep-query', 'keep the query strings of requests, which may hold secrets', false)
     .option('--no-kube', 'no Kubernetes API (this version asks none)')
     .option(
       '--buffer-pages <n>',

@@ -30,7 +30,7 @@ export async function watchHere(context: Context, verb: Command): Promise<number
   return watch({
     context,
     title: hostname(),
-    source: new LiveSource({ ...options, probesFolder: context.probesFolder }, notes),
+    source: new LiveSource({ ...options, ...context.programs }, notes),
     wallOffset: wallOffset({ clocks }),
     maxConnections: options.maxConnections,
     filter,

@@ -66,11 +66,11 @@ export async function watch(options: WatchOptions): Promise<number> {
   };
   const rate = new Rate(() => engine.stats.events);
   const viewStatus = (): ViewStatus => {
-    const { probes, detail } = pipeline.standing.tracer;
+    const { probes, detail, capture } = pipeline.standing.tracer;
     const level = detail?.level ?? probes?.level;
     return {
       ...(probes && { probes: { set: probes.set, running: probes.running } }),
-      missing: probes?.missing ?? [],
+      missing: [...(probes?.missing ?? []), ...(capture?.missing ?? [])],
       eventsPerSecond: rate.perSecond(),
       lostEvents: tracer.lost,
       ...(level && { detail: { level, lowered: level === 'nat' && probes?.level === 'path' } }),

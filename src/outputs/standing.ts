@@ -1,3 +1,4 @@
+import type { CaptureEvent } from '../events/head.ts';
 import type { DetailEvent, Event, NameEvent, ProbesEvent } from '../events/event.ts';
 
 /**
@@ -8,6 +9,7 @@ export class Standing {
   private readonly latest = new Map<string, NameEvent>();
   private probes: ProbesEvent | undefined;
   private detail: DetailEvent | undefined;
+  private capture: CaptureEvent | undefined;
 
   take(event: Event): void {
     switch (event.kind) {
@@ -28,6 +30,9 @@ export class Standing {
       case 'detail':
         this.detail = event;
         break;
+      case 'capture':
+        this.capture = event;
+        break;
     }
   }
 
@@ -35,7 +40,11 @@ export class Standing {
     return [...this.latest.values()];
   }
 
-  get tracer(): { probes: ProbesEvent | undefined; detail: DetailEvent | undefined } {
-    return { probes: this.probes, detail: this.detail };
+  get tracer(): {
+    probes: ProbesEvent | undefined;
+    detail: DetailEvent | undefined;
+    capture: CaptureEvent | undefined;
+  } {
+    return { probes: this.probes, detail: this.detail, capture: this.capture };
   }
 }

@@ -55,6 +55,12 @@ export class ReorderWindow {
 
   /** Its place in the order is gone; a hop put in the wrong place is worse than one missing. */
   private late(event: Event): void {
+    // A head is tied to its connection by sequence numbers, which need no order, and keeps the time at which it was
+    // captured: for durations that is better than a place in the order, and nothing is lost.
+    if (event.kind === 'head' || event.kind === 'heads-missed' || event.kind === 'capture') {
+      this.emit(event);
+      return;
+    }
     this.behind(this.newest - event.at);
     if (event.kind === 'tick') return;
     this.emit({ kind: 'lost', at: this.given, count: 1, where: 'order' });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { TracerNotes } from '../../src/cli/tracer-notes.ts';
 import type { LostEvent, ProbesEvent } from '../../src/events/event.ts';
+import type { CaptureEvent } from '../../src/events/head.ts';
 
 const SECOND = 1_000_000_000;
 let said: string[];
@@ -56,4 +57,19 @@ it('says when the level of detail changes', () => {
   notes.take({ kind: 'detail', at: 2, level: 'path', linesPerSecond: 100 });
   expect(said[0]).toContain('busy (20100 lines/s): one event a connection and node');
   expect(said[1]).toContain('every device is shown');
+});
+
+it('says what the capture of heads lacks when it is news, and sums up what it missed', () => {
+  expect(notes.headsMissedText).toBe('');
+  const capture = (missing: string[]): CaptureEvent => ({ kind: 'capture', at: 1, running: true, missing });
+  notes.take(capture(['a']));
+  notes.take(capture(['a', 'b']));
+  notes.take(probes(2, []));
+  notes.take(capture(['a']));
+  expect(said).toEqual(['a', 'b']);
+  for (const count of [1, 2]) notes.take({ kind: 'heads-missed', at: 3, count, where: 'cut' });
+  notes.take({ kind: 'heads-missed', at: 4, count: 1, where: 'kernel' });
+  expect(notes.headsMissedText).toBe(
+    '4 message heads missed (3 their ends were not captured, 1 more came than the buffers hold)',
+  );
 });

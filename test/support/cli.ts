@@ -25,7 +25,10 @@ export async function nathop(args: readonly string[], env: NodeJS.ProcessEnv = {
   });
   const status = await main(args, fake as unknown as NodeJS.Process, {
     version: '0.0.0',
-    probesFolder: new URL('../../probes', import.meta.url).pathname,
+    programs: {
+      probesFolder: new URL('../../probes', import.meta.url).pathname,
+      captureChild: new URL('../../dist/capture-child.js', import.meta.url).pathname,
+    },
   });
   stdout.end();
   stderr.end();

@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { checkMachine } from '../../src/sources/machine.ts';
+
+const CAPTURE_CHILD = fileURLToPath(new URL('../../dist/capture-child.js', import.meta.url));
 
 type Group = (name: string, tests: () => void) => void;
 
@@ -11,7 +14,7 @@ export const live = (reason: string): Group => group(process.getuid?.() === 0 ? 
 
 /** The same for tests that trace: the reason is what `nathop doctor` finds lacking. */
 export async function traced(): Promise<Group> {
-  const lack = (await checkMachine()).find((check) => check.ok === false);
+  const lack = (await checkMachine(CAPTURE_CHILD)).find((check) => check.ok === false);
   return group(lack && `${lack.name}: ${lack.found}`);
 }
 

@@ -47,3 +47,22 @@ it('is not moved on by the clock of who reads names', () => {
   window.flush();
   expect(out.map(({ at }) => at)).toEqual([100 * MS, 10_000 * MS]);
 });
+
+it('puts a head in order that comes in time, and lets a late one go on with its own time', () => {
+  const { window, out } = windowed();
+  const head = (at: number): Event => ({
+    kind: 'head',
+    at,
+    netns: 1,
+    tuple: { protocol: 'tcp', src: '10.0.0.1', dst: '10.0.0.2', sport: 1, dport: 80 },
+    seq: 1,
+    ack: 1,
+    message: { what: 'http2-preface' },
+  });
+  window.push(tick(1_000 * MS));
+  window.push(head(999 * MS));
+  window.push(tick(1_000 * MS + REORDER_WINDOW_NS));
+  expect(out).toEqual([head(999 * MS), tick(1_000 * MS)]);
+  window.push(head(998 * MS));
+  expect(out.at(-1)).toEqual(head(998 * MS));
+});

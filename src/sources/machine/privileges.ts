@@ -20,7 +20,7 @@ export const effectiveCapabilities = (status: string): bigint =>
   BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
 
 export function checkCapabilities(uid: number, effective: bigint): Check {
-  const absent = CAPABILITIES.filter(({ bit }) => (effective & (1n << bit)) === 0n);
+  const absent = CAPABILITIES.filter(({ bit }) => !has(effective, bit));
   if (uid === 0 && absent.length === 0) return fine('privileges', 'root, with every capability needed');
   const who = uid === 0 ? 'root' : `user ${uid}`;
   const what = absent.map(({ name, needed }) => `${name} (${needed})`).join(', ');
@@ -28,6 +28,8 @@ export function checkCapabilities(uid: number, effective: bigint): Check {
     ? lacking('privileges', `${who}, without ${what}`, 'Run outside the container, or with --privileged.')
     : lacking('privileges', what === '' ? who : `${who}, without ${what}`, 'Run it with sudo.');
 }
+
+export const has = (effective: bigint, bit: bigint): boolean => (effective & (1n << bit)) !== 0n;
 
 const LOCKDOWN = '/sys/kernel/security/lockdown';
 
