@@ -71,14 +71,21 @@ export class Line {
   open(): Event[] {
     const { at, from, to, process } = this.dial;
     const syn = this.tuple.protocol === 'tcp' ? 2 : 0;
-    const answer =
+    const taken: Event =
       syn === 0
-        ? []
-        : [this.packet(at + 0.4, to.netns, invert(this.inside), 18, this.isn ^ 0x55, this.isn + 1)];
+        ? {
+            kind: 'socket',
+            at: (at + 0.4) * MS,
+            netns: to.netns,
+            what: 'delivered',
+            tuple: this.inside,
+            error: 0,
+          }
+        : this.packet(at + 0.4, to.netns, invert(this.inside), 18, this.isn ^ 0x55, this.isn + 1);
     return [
       { ...this.packet(at, from.netns, this.tuple, syn, this.isn, 0), ...(process && { process }) },
       this.packet(at + 0.2, NODE.netns, this.inside, syn, this.isn, 0, this.entry()),
-      ...answer,
+      taken,
     ];
   }
 
@@ -90,14 +97,11 @@ export class Line {
     return [this.head(at, from.netns, this.tuple, words), this.head(at + 0.2, to.netns, this.inside, words)];
   }
 
-  answer(at: number, message: Message, bytes = 200): Event[] {
+  answer(at: number, message: Message, bytes = 200): HeadEvent[] {
     const words = { seq: (this.isn ^ 0x55) + this.answered, ack: this.isn + this.asked, message };
     this.answered += bytes;
     const { from, to } = this.dial;
-    const datagram =
-      this.tuple.protocol === 'udp' ? [this.packet(at, to.netns, invert(this.inside), 0, 0, 0)] : [];
     return [
-      ...datagram,
       this.head(at, to.netns, invert(this.inside), words),
       this.head(at + 0.2, from.netns, invert(this.tuple), words),
     ];

@@ -1,8 +1,7 @@
 /** From heads to requests: which answer is whose, which leg is whose, and what became of the client's address. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Event } from '../../src/events/event.ts';
-import type { DnsHead, Message } from '../../src/events/head.ts';
+import type { DnsHead, HeadEvent, Message } from '../../src/events/head.ts';
 import type { Request } from '../../src/trace/request.ts';
 import {
   APP,
@@ -120,7 +119,7 @@ function proxied(
   at: number,
   [asked, passed]: readonly [Message, Message],
   status = 200,
-): Event[][] {
+): HeadEvent[][] {
   return [
     incoming.ask(at, asked),
     outgoing.ask(at + 1, passed),
