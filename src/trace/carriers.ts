@@ -22,6 +22,11 @@ export function clientIpOf(legs: readonly TiedLeg[], hops: readonly Hop[], under
   const { clientIp, client } = first.base;
   const carriers = carriersOf(legs);
   if (legs.length === 1) return { ...clientIp, carriers, text: clientIp.text + ownWords(carriers, client) };
+  const seen = legs.at(-1)?.base.sourceSeenByServer?.ip;
+  if (seen === client.ip && clientIp.verdict !== 'lost') {
+    const text = `The server saw ${seen}, the client's own address: the proxy in between has the same.`;
+    return { verdict: 'preserved', carriers, text, remedies: [] };
+  }
   const lost = lossOf(first.base, hops);
   const last = carriers.filter(
     ({ leg, kind }) => leg === legs.length - 1 && (understood || kind !== 'proxy-protocol'),

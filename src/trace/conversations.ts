@@ -52,9 +52,11 @@ export class Conversations {
    */
   connectionFailed(connection: Connection): boolean {
     if (connection.dialogue !== undefined || !this.joints.isPlaceOfOthers(connection)) return false;
-    if (this.joints.join(connection.speak().whole) !== undefined) return true;
-    connection.dialogue = undefined;
-    return false;
+    const { whole } = connection.speak();
+    const joined = this.joints.join(whole) !== undefined;
+    if (joined) this.absorbed.push(whole);
+    else connection.dialogue = undefined;
+    return joined;
   }
 
   /** @returns those that are over and settled, oldest end first */
@@ -89,7 +91,8 @@ export class Conversations {
   takeAbsorbed(): Exchange[] {
     const { absorbed } = this;
     this.absorbed = [];
-    return absorbed;
+    // A connection as one and the first exchange on it have one id: the one may be told for the other.
+    return absorbed.filter(({ connection, index }) => connection.dialogue?.tellsOf(index) !== true);
   }
 
   private asked(exchange: Exchange, at: number): void {

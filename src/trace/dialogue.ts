@@ -2,7 +2,7 @@
 import type { HeadEvent } from '../events/head.ts';
 import type { DnsHead, HttpRequestHead, HttpResponseHead, ProxyHead, TlsHelloHead } from '../events/head.ts';
 import type { Connection } from './connection.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, isTold } from './exchange.ts';
 import type { Heard } from './exchange.ts';
 
 /** Exchanges kept that are not dealt with: pipelines and multiplexed look-ups are shorter. */
@@ -46,6 +46,12 @@ export class Dialogue {
   /** Whether the connection as one was spoken of. */
   get hasWhole(): boolean {
     return this.one !== undefined;
+  }
+
+  /** Whether one of that number is told by itself. */
+  tellsOf(index: number): boolean {
+    const whole = index === 0 && this.one !== undefined ? [this.one] : [];
+    return [...this.all, ...whole].some((exchange) => exchange.index === index && isTold(exchange));
   }
 
   private get all(): readonly Exchange[] {

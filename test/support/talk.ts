@@ -107,6 +107,11 @@ export class Line {
     ];
   }
 
+  /** The server's reset for an answer to the first packet. */
+  refuse(at: number): Event {
+    return this.packet(at, this.dial.to.netns, invert(this.inside), 20, 0, this.isn + 1);
+  }
+
   close(at: number): Event[] {
     const { from, to } = this.dial;
     return [
@@ -194,7 +199,30 @@ export const forwardedFor = (...values: string[]): { carried: CarriedAddress[] }
 
 /** All that is told of it, in the order of telling; the names of the places are known from the beginning. */
 export function tell(...events: readonly (readonly Event[])[]): Request[] {
-  const engine = new Engine(new ClusterKnowledge(), { maxConnections: 10_000, wallOffset: 0n });
+  const engine = newEngine();
+  const requests = streamOf(events).flatMap((event) => [...engine.apply(event)]);
+  return [...requests, ...engine.open()];
+}
+
+/** The ids that stand in a view at the end, which asks what changed after so many events. */
+export function standing(pause: number, ...events: readonly (readonly Event[])[]): Set<string> {
+  const engine = newEngine();
+  const rows = new Set<string>();
+  const stream = streamOf(events);
+  for (const [index, event] of stream.entries()) {
+    for (const { id } of engine.apply(event)) rows.add(id);
+    if (index % pause !== 0 && index + 1 < stream.length) continue;
+    const { requests, gone } = engine.changes();
+    for (const id of gone) rows.delete(id);
+    for (const { id } of requests) rows.add(id);
+  }
+  return rows;
+}
+
+const newEngine = (): Engine =>
+  new Engine(new ClusterKnowledge(), { maxConnections: 10_000, wallOffset: 0n });
+
+function streamOf(events: readonly (readonly Event[])[]): Event[] {
   const names = PLACES.map(({ netns, ip, name, role }): Event => {
     const links = [{ ifindex: 2, name: 'eth0', type: 'veth', addresses: [`${ip}/24`] }];
     return { kind: 'netns', at: 0, netns, name, role, links, listeners: [] };
@@ -205,7 +233,6 @@ export function tell(...events: readonly (readonly Event[])[]): Request[] {
     kind: 'tick',
     at: i * 100 * MS,
   }));
-  const stream = [...said, ...ticks].sort((a, b) => a.at - b.at);
   const probes: Event = {
     kind: 'probes',
     at: 0,
@@ -214,6 +241,5 @@ export function tell(...events: readonly (readonly Event[])[]): Request[] {
     running: true,
     missing: [],
   };
-  const requests = [...names, probes, ...stream].flatMap((event) => [...engine.apply(event)]);
-  return [...requests, ...engine.open()];
+  return [...names, probes, ...[...said, ...ticks].sort((a, b) => a.at - b.at)];
 }

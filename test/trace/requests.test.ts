@@ -1,6 +1,7 @@
 /** From heads to requests: which answer is whose, which leg is whose, and what became of the client's address. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Event } from '../../src/events/event.ts';
 import type { DnsHead, HeadEvent, Message } from '../../src/events/head.ts';
 import type { Request } from '../../src/trace/request.ts';
 import {
@@ -14,6 +15,7 @@ import {
   ok,
   OTHER,
   RESOLVER,
+  standing,
   tell,
 } from '../support/talk.ts';
 
@@ -293,7 +295,8 @@ describe('through a proxy', () => {
   });
 
   it('a PROXY header names the connection that it stands for', () => {
-    const { incoming, outgoing } = lines();
+    const { incoming } = lines();
+    const outgoing = new Line({ from: INGRESS, to: APP, at: 18, port: 8080, process: NGINX });
     const header: Message = {
       what: 'proxy-header',
       version: 2,
@@ -302,13 +305,16 @@ describe('through a proxy', () => {
       destination: { ip: incoming.tuple.dst, port: incoming.tuple.dport },
       complete: true,
     };
-    const [request, ...others] = tell(
+    const said = [
       incoming.open(),
       outgoing.open(),
-      outgoing.ask(20.9, header, 28),
+      // It dials, and says for whom, before anything is asked.
+      outgoing.ask(19, header, 28),
       ...proxied(incoming, outgoing, 20, [get('/x'), get('/x')]),
-    );
+    ];
+    const [request, ...others] = tell(...said);
     expect(others).toEqual([]);
+    for (const pause of [1, 1_000]) expect(standing(pause, ...said)).toEqual(new Set([request?.id]));
     expect(request).toMatchObject({
       clientIp: {
         verdict: 'carried',
@@ -316,6 +322,54 @@ describe('through a proxy', () => {
       },
       legs: [{}, { joinedBy: { evidence: 'proxy-header' } }],
     });
+  });
+
+  it('that has the address of who asked, it is preserved', () => {
+    const incoming = new Line({ from: INGRESS, to: INGRESS, at: 10, dials: { ip: '10.3.0.1', port: 80 } });
+    const outgoing = new Line({ from: INGRESS, to: APP, at: 20.5, port: 8080, process: NGINX });
+    const [request, ...others] = tell(
+      incoming.open(),
+      outgoing.open(),
+      ...proxied(incoming, outgoing, 20, [get('/x', { requestId: 'r' }), get('/x', { requestId: 'r' })]),
+    );
+    expect(others).toEqual([]);
+    expect(request).toMatchObject({
+      sourceSeenByServer: { ip: INGRESS.ip },
+      clientIp: { verdict: 'preserved' },
+      legs: [{}, {}],
+    });
+  });
+
+  it('a gateway error is told with the connection that failed', () => {
+    const { incoming, outgoing } = lines();
+    const [syn, crossing] = outgoing.open() as [Event, Event];
+    const delivered = {
+      kind: 'socket',
+      at: 10_500_000,
+      netns: INGRESS.netns,
+      what: 'delivered',
+      tuple: incoming.inside,
+      error: 0,
+      process: NGINX,
+    } as const;
+    const said = [
+      incoming.open(),
+      [delivered],
+      incoming.ask(20, get('/down')),
+      [syn, crossing, outgoing.refuse(20.8)],
+      incoming.answer(22, ok(502)),
+    ];
+    const [request, ...others] = tell(...said);
+    expect(others).toEqual([]);
+    for (const pause of [1, 1_000]) expect(standing(pause, ...said)).toEqual(new Set([request?.id]));
+    expect(request).toMatchObject({
+      http: { status: 502 },
+      server: { name: INGRESS.name },
+      clientIp: { verdict: 'preserved' },
+      legs: [{}, { joinedBy: { evidence: 'process' } }],
+      failure: { kind: 'refused' },
+    });
+    expect(request?.hops[request.failure?.atHop ?? -1]).toMatchObject({ kind: 'reject', leg: 1 });
   });
 
   it('a PROXY header that is taken for a request is named', () => {
@@ -381,8 +435,11 @@ describe('through a proxy', () => {
           ])
           .flat()
           .filter(() => (dice.next().value as number) > 1);
-        const requests = tell(outgoing.open(), ...clients.map((line) => line.open()), heads);
-        expect(new Set(requests.map(({ id }) => id)).size).toBe(requests.length);
+        const said = [outgoing.open(), ...clients.map((line) => line.open()), heads];
+        const requests = tell(...said);
+        const ids = new Set(requests.map(({ id }) => id));
+        expect(ids.size).toBe(requests.length);
+        for (const pause of [1, 7, 1_000]) expect(standing(pause, ...said)).toEqual(ids);
         for (const { legs, http } of requests) {
           for (const leg of legs ?? []) if (leg.http !== undefined) expect(leg.http.path).toBe(http?.path);
         }
