@@ -63,7 +63,9 @@ function print(what: string, figure: string): void {
   process.stdout.write(`${what}: ${figure}\n`);
 }
 
-const percent = (share: number): string => `${String(Math.round(share * 100))} %`;
+function percent(share: number): string {
+  return `${String(Math.round(share * 100))} %`;
+}
 
 function format(value: number): string {
   return value.toLocaleString('en');
