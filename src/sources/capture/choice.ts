@@ -1,30 +1,50 @@
-/** Where heads are captured: each place costs a process, so those come first where most is to be learnt. */
-import type { NetnsEvent, RulesEvent } from '../../events/event.ts';
+/**
+ * Where heads are captured. Each place costs a process, so as few as see everything: a packet between two namespaces
+ * passes the link between them and is seen at either end, so that one end of each link is enough. A node sees all
+ * that its pods send and get; what a pod's own rules turn back into it is seen there alone.
+ */
+import type { LinkFact, NetnsEvent, RulesEvent } from '../../events/event.ts';
 
 /** A process of some 20 MB of its own each, and its ring. */
 export const MOST_PLACES = 24;
 
-/** Those worth a capture, the worthiest first; equally worthy ones in the order in which they are known. */
-export function rankPlaces(
+/**
+ * @param known the namespaces traced
+ * @param redirecting those with rules that send some of what passes to a port of their own
+ * @returns where to capture, the most worth first
+ */
+export function choosePlaces(
   known: Iterable<NetnsEvent>,
   redirecting: ReadonlySet<number>,
 ): readonly NetnsEvent[] {
-  return [...known]
-    .map((netns) => ({ netns, worth: worthOf(netns, redirecting.has(netns.netns)) }))
-    .filter(({ worth }) => worth > 0)
-    .sort((a, b) => b.worth - a.worth)
-    .map(({ netns }) => netns);
+  const traced = new Map([...known].map((netns) => [netns.netns, netns]));
+  const places = [...traced.values()];
+  const chosen = new Set([
+    ...places.filter(isThoroughfare),
+    ...places.filter((p) => redirecting.has(p.netns)),
+  ]);
+  /** What passes there and is seen nowhere else yet: links to others that are not chosen, or to who knows where. */
+  const unseen = ({ links, netns }: NetnsEvent): number =>
+    links.filter((link) => {
+      const peer = link.peerNetns === undefined ? undefined : traced.get(link.peerNetns);
+      if (peer === undefined) return leadsOut(link);
+      return peer.netns !== netns && !chosen.has(peer);
+    }).length;
+  for (;;) {
+    const [next] = places
+      .filter((place) => !chosen.has(place))
+      .map((place) => ({ place, links: unseen(place) }))
+      .filter(({ links }) => links > 0)
+      .sort((a, b) => b.links - a.links);
+    if (next === undefined) return [...chosen];
+    chosen.add(next.place);
+  }
 }
 
-function worthOf({ role, links, listeners }: NetnsEvent, redirects: boolean): number {
-  // The traffic of all pods passes there.
-  if (role === 'node' || role === 'host') return 4;
-  const ports = new Set(listeners.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port));
-  // A proxy: what it was asked, and what it asked, are in there.
-  if (redirects || ports.size > 1) return 3;
-  if (listeners.length > 0) return 2;
-  return links.some(({ name, addresses }) => name !== 'lo' && addresses.length > 0) ? 1 : 0;
-}
+const isThoroughfare = ({ role }: NetnsEvent): boolean => role === 'node' || role === 'host';
+
+/** A device with an address, whose other end is not among what is traced. */
+const leadsOut = ({ name, addresses }: LinkFact): boolean => name !== 'lo' && addresses.length > 0;
 
 /** The rules send some of what passes to a port of the namespace's own. */
 export const redirects = ({ text }: RulesEvent): boolean => /-j REDIRECT\b|"redirect":/.test(text);

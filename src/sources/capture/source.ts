@@ -10,7 +10,7 @@ import { monotonicNow } from '../clock.ts';
 import type { Source } from '../source.ts';
 import { Assembler } from '../wire/assembler.ts';
 import { CaptureChild } from './child.ts';
-import { MOST_PLACES, rankPlaces, redirects } from './choice.ts';
+import { MOST_PLACES, choosePlaces, redirects } from './choice.ts';
 import { segmentOf } from './packet.ts';
 import { chooseTool } from './tool.ts';
 import type { CaptureTool } from './tool.ts';
@@ -115,8 +115,9 @@ export class CaptureSource implements Source {
 
   private get wanted(): readonly NetnsEvent[] {
     const { chosen } = this;
-    const ranked = rankPlaces(this.known.values(), this.redirecting);
-    return chosen.length === 0 ? ranked : ranked.filter(({ netns }) => chosen.includes(netns));
+    const traced = [...this.known.values()];
+    const meant = chosen.length === 0 ? traced : traced.filter(({ netns }) => chosen.includes(netns));
+    return choosePlaces(meant, this.redirecting);
   }
 
   /** Makes the captures those that are wanted now; once more if that changes meanwhile. */

@@ -1,43 +1,68 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ListenerFact, NetnsEvent, RulesEvent } from '../../../src/events/event.ts';
-import { rankPlaces, redirects } from '../../../src/sources/capture/choice.ts';
+import type { NetnsEvent, RulesEvent } from '../../../src/events/event.ts';
+import { choosePlaces, redirects } from '../../../src/sources/capture/choice.ts';
 
-const listener = (port: number): ListenerFact => ({
-  protocol: 'tcp',
-  ip: '*',
-  port,
-  process: { pid: 1, comm: 'server' },
-});
-const device = { ifindex: 2, name: 'eth0', type: 'veth', addresses: ['10.0.0.2/24'] };
-
-const netns = (inum: number, about: Partial<NetnsEvent> = {}): NetnsEvent => ({
+/** With a device to each of its neighbours. */
+const netns = (inum: number, peers: readonly number[], about: Partial<NetnsEvent> = {}): NetnsEvent => ({
   kind: 'netns',
   at: 0,
   netns: inum,
   name: `ns${String(inum)}`,
   role: 'pod',
-  links: [device],
+  links: peers.map((peerNetns, i) => ({
+    ifindex: i + 2,
+    name: `eth${String(i)}`,
+    type: 'veth',
+    peerNetns,
+    addresses: ['10.0.0.2/24'],
+  })),
   listeners: [],
   ...about,
 });
+const NODE = { role: 'node' } as const;
 
-const ranked = (known: readonly NetnsEvent[], redirecting: readonly number[] = []): number[] =>
-  rankPlaces(known, new Set(redirecting)).map((one) => one.netns);
+const chosen = (known: readonly NetnsEvent[], redirecting: readonly number[] = []): number[] =>
+  choosePlaces(known, new Set(redirecting)).map((one) => one.netns);
 
 describe('where heads are captured', () => {
-  it('is nodes first, then proxies, servers, and whoever else has a device', () => {
-    const client = netns(1);
-    const server = netns(2, { listeners: [listener(80)] });
-    const proxy = netns(3, { listeners: [listener(80), listener(443)] });
-    const sidecar = netns(4, { listeners: [listener(15_001)] });
-    const node = netns(5, { role: 'node' });
-    const host = netns(6, { role: 'host', links: [] });
-    expect(ranked([client, server, proxy, sidecar, node, host], [4])).toEqual([5, 6, 3, 4, 2, 1]);
+  it('is the nodes, and not their pods, whose traffic passes there', () => {
+    expect(chosen([netns(1, [3]), netns(2, [3]), netns(3, [1, 2], NODE)])).toEqual([3]);
+  });
+
+  it('is a pod, too, that turns what passes back into itself', () => {
+    expect(chosen([netns(1, [3]), netns(2, [3]), netns(3, [1, 2], NODE)], [2])).toEqual([3, 2]);
+  });
+
+  it('is who stands between others, where there is no node', () => {
+    expect(chosen([netns(1, [2]), netns(2, [1, 3]), netns(3, [2])])).toEqual([2]);
+    expect(chosen([netns(1, [2]), netns(2, [1])])).toEqual([1]);
+  });
+
+  it('is who has a device that leads to where nothing is traced', () => {
+    expect(chosen([netns(1, [9]), netns(2, [3]), netns(3, [2, 9], NODE)])).toEqual([3, 1]);
+    const elsewhere = { ifindex: 2, name: 'net1', type: 'macvlan', addresses: ['192.0.2.2/24'] };
+    expect(chosen([netns(2, [3], { links: [elsewhere] }), netns(3, [2], NODE)])).toEqual([3, 2]);
   });
 
   it('is not where nothing passes', () => {
-    expect(ranked([netns(1, { links: [] }), netns(2, { links: [{ ...device, name: 'lo' }] })])).toEqual([]);
-    expect(ranked([netns(3, { links: [{ ...device, addresses: [] }] })])).toEqual([]);
+    const lo = { ifindex: 1, name: 'lo', type: '', addresses: ['127.0.0.1/8'] };
+    expect(chosen([netns(1, [], { links: [] }), netns(2, [], { links: [lo] })])).toEqual([]);
+    expect(chosen([netns(3, [], { links: [{ ...lo, name: 'eth0', addresses: [] }] })])).toEqual([]);
+  });
+
+  it('sees an end of every link, whatever leads where', () => {
+    const links = fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { maxLength: 20 });
+    fc.assert(
+      fc.property(links, fc.array(fc.nat(9)), (pairs, nodes) => {
+        const known = [...Array(10).keys()].map((inum) => {
+          const peers = pairs.flatMap(([a, b]) => (a === inum ? [b] : b === inum ? [a] : []));
+          return netns(inum, peers, nodes.includes(inum) ? NODE : {});
+        });
+        const places = new Set(chosen(known));
+        for (const [a, b] of pairs) if (a !== b) expect(places.has(a) || places.has(b)).toBe(true);
+      }),
+    );
   });
 
   it.each([
