@@ -9,6 +9,7 @@
 import type * as cap from 'cap';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
+import { constants, setPriority } from 'node:os';
 import { captureFilter } from './sources/capture/filter.ts';
 import { LINKTYPE_LINUX_SLL, pcapHeader, writePcapRecord } from './sources/capture/pcap.ts';
 import { CUT, UNLOADED } from './sources/capture/child-words.ts';
@@ -34,6 +35,8 @@ function load(): typeof cap {
 }
 
 function capture(withoutOwnLoopback: boolean, ring: number): void {
+  // It has little to do and no time to lose: packets are stamped when they are taken.
+  setPriority(constants.priority.PRIORITY_HIGH);
   const out = new Socket({ fd: 1, readable: false, writable: true });
   out.on('error', () => process.exit(0));
   const source = new Cap();

@@ -129,11 +129,11 @@ export class Correlator {
   }
 
   /**
-   * A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. Of connections older
-   * than the trace only: of the others the answer is seen where it is sent.
+   * A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. Where the answer was
+   * seen at its source, that tells more.
    */
-  private isEnd({ entries, beginningSeen }: Connection, netns: NetnsId, tuple: Tuple): boolean {
-    if (beginningSeen) return false;
+  private isEnd({ entries, reply }: Connection, netns: NetnsId, tuple: Tuple): boolean {
+    if (reply.some(({ devices }) => devices.in === 0)) return false;
     if (this.knowledge.place(netns)?.role !== 'pod' || !this.knowledge.isLocal(netns, tuple.dst))
       return false;
     return entries.every((e) => e.netns !== netns || sameTuple(beforeNat(e), afterNat(e)));

@@ -48,6 +48,8 @@ export class Engine {
   private readonly knowledge: NameKeeper;
   private readonly options: EngineOptions;
   private level: Level = 'path';
+  /** Heads are captured. */
+  private hearing = false;
   private sweptAt = 0;
   private events = 0;
   private evicted = 0;
@@ -160,8 +162,10 @@ export class Engine {
         if (connection !== undefined) this.conversations.hear(connection, event);
         return connection;
       }
-      case 'tick':
       case 'capture':
+        this.hearing = event.running;
+        return undefined;
+      case 'tick':
       case 'heads-missed':
         return undefined;
     }
@@ -173,7 +177,7 @@ export class Engine {
     for (const connection of this.table.all()) {
       if (connection.endedAt === 0) {
         if (noteSilence(connection, at)) this.ending.push(connection);
-      } else if (isSpent(connection, stateOf(connection, this.level), at)) {
+      } else if (isSpent(connection, stateOf(connection, this.level), at, this.hearing)) {
         this.table.remove(connection);
       }
     }
@@ -190,7 +194,7 @@ export class Engine {
       if (connection.endedAt === 0 || !this.table.has(connection)) continue;
       const state = stateOf(connection, this.level);
       if (connection.emitted !== state) this.give(connection);
-      if (isSpent(connection, state, at)) this.table.remove(connection);
+      if (isSpent(connection, state, at, this.hearing)) this.table.remove(connection);
     }
     if (this.settled > COMPACT_AT && this.settled * 2 > ending.length) {
       ending.splice(0, this.settled);

@@ -199,7 +199,7 @@ function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | und
     const [first] = equals;
     if (first === undefined) continue;
     const byTime = evidence === 'process' || evidence === 'pod-and-time';
-    if (equals.length === 1 || first.certain) {
+    if (first.certain || (equals.length === 1 && (nested.length > 0 || candidates.length === 1))) {
       const { exchange: cause, text } = first;
       return { exchange: cause, evidence, text, weak: byTime };
     }
@@ -208,7 +208,12 @@ function best(exchange: Exchange, candidates: readonly Candidate[]): Joint | und
     const fitting = alike.length > 0 ? alike : equals;
     const chosen = fitting.find((one) => isIdle(one.exchange, exchange)) ?? fitting.at(-1);
     if (chosen === undefined) return undefined;
-    return { exchange: chosen.exchange, evidence, text: chosen.text, weak: fitting.length > 1 };
+    return {
+      exchange: chosen.exchange,
+      evidence,
+      text: chosen.text,
+      weak: fitting.length > 1 || nested.length === 0,
+    };
   }
   return undefined;
 }

@@ -6,6 +6,9 @@ import type { Protocol } from '../events/tuple.ts';
 import type { Connection, Mishap } from './connection.ts';
 import type { State } from './request.ts';
 
+/** A capture takes its turn like any process: on a busy node its stamps are so much later than the packets. */
+const LATE_HEADS_NS = 1_500_000_000;
+
 export type Level = 'path' | 'nat';
 
 /** What follows the last packet (a drop's record, an error's way back, what was lost) comes within this. */
@@ -78,10 +81,13 @@ export function isSettled(connection: Connection, at: number): boolean {
   return connection.endedAt > 0 && at - connection.endedAt >= SETTLE_NS;
 }
 
-/** Nothing more can come of it that would be worth telling. */
-export function isSpent(connection: Connection, state: State, at: number): boolean {
+/**
+ * Nothing more can come of it that would be worth telling.
+ * @param hearing heads are captured, and may come late
+ */
+export function isSpent(connection: Connection, state: State, at: number, hearing: boolean): boolean {
   if (connection.emitted === undefined) return false;
-  if (state === 'closed' || state === 'refused') return true;
+  if (state === 'closed' || state === 'refused') return !hearing || at - connection.endedAt > LATE_HEADS_NS;
   return at - connection.lastAt > KEEP_TOLD_NS;
 }
 

@@ -17,8 +17,8 @@ import { traceLab, type TracedLab } from './trace-lab.ts';
 const tracing = await traced();
 /** What nobody answers is told so after 5 s. */
 const UNANSWERED_MS = 5_500;
-/** What nathop does not tell as it is: the stale entry by its name, and the client whose own sidecar asks for it. */
-const NOT_YET: ReadonlySet<string> = new Set(['s17-stale-entry', 's19-sidecar-out']);
+/** What nathop does not tell as it is: the stale entry by its name. */
+const NOT_YET: ReadonlySet<string> = new Set(['s17-stale-entry']);
 const asTold = ({ id }: Scenario): typeof it | typeof it.fails => (NOT_YET.has(id) ? it.fails : it);
 const withRequests = requestsAndNames.filter(({ dials }) => dials.some(({ http }) => http !== undefined));
 const titleOf = ({ row, id, title }: Scenario): string => `${row} ${id}: ${title}`;
