@@ -1,6 +1,6 @@
 /** How many connections a second nathop follows at `path` before the first event is lost. */
 import { startLoadBench } from '../lab/load.ts';
-import { CONCURRENCY, nathop } from './node-cost.ts';
+import { CONCURRENCY, nathop, PATH } from './node-cost.ts';
 
 export interface LossFigures {
   /** The highest rate at which nothing was lost; 0: lost at every one. */
@@ -18,9 +18,10 @@ export async function measureLoss(): Promise<LossFigures> {
   const rates: { perSecond: number; lost: number }[] = [];
   try {
     for (const concurrency of STEPS) {
-      const running = await nathop('nathop path', 'path').start(bench);
+      const running = await nathop('nathop path', PATH).start(bench);
       const { perSecond } = await bench.measure({ seconds: SECONDS, concurrency });
-      rates.push({ perSecond, lost: (await running.stop()) ?? 0 });
+      const told = await running.stop();
+      rates.push({ perSecond, lost: told?.eventsLost ?? 0 });
     }
   } finally {
     await bench.down();

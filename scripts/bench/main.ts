@@ -1,17 +1,19 @@
 /**
- * `npm run bench [engine|wire|view|start|loss|cost…]`: the figures that the README states. Each is a median; the cost to
+ * `npm run bench [engine|wire|view|start|loss|cost|l7…]`: the figures that the README states. Each is a median; the cost to
  * the node is measured in interleaved rounds beside what one would run instead.
  */
 import { cpus } from 'node:os';
-import { measureCost } from './node-cost.ts';
+import { measureCost, measureHeadCost } from './node-cost.ts';
+import type { Cost } from './node-cost.ts';
 import { measureEngine } from './engine.ts';
 import { measureLoss } from './loss.ts';
 import { measureStart } from './start.ts';
 import { measureView } from './view.ts';
 import { measureWire } from './wire.ts';
 
-const ROUNDS = 5;
-const SECONDS = 4;
+const COST_ROUNDS = { rounds: 5, seconds: 4 };
+const HEAD_ROUNDS = { rounds: 3, seconds: 3 };
+const REQUESTS_A_CONNECTION = [1, 100];
 
 const parts: Record<string, () => Promise<void> | void> = {
   async engine() {
@@ -44,9 +46,12 @@ const parts: Record<string, () => Promise<void> | void> = {
     print('loss at path', `${first}, none up to ${format(whole)} connections/s`);
   },
   async cost() {
-    for (const { tool, perSecond, share, lost } of await measureCost(ROUNDS, SECONDS)) {
-      const loss = lost === undefined ? '' : `, ${String(lost)} events lost`;
-      print(tool, `${format(perSecond)} connections/s, ${share.toFixed(2)} of the untraced rate${loss}`);
+    for (const cost of await measureCost(COST_ROUNDS)) printCost('connections', cost);
+  },
+  async l7() {
+    for (const requests of REQUESTS_A_CONNECTION) {
+      process.stdout.write(`HTTP, ${format(requests)} a connection\n`);
+      for (const cost of await measureHeadCost(requests, HEAD_ROUNDS)) printCost('requests', cost);
     }
   },
 };
@@ -57,6 +62,15 @@ process.stdout.write(
 );
 for (const [name, measure] of Object.entries(parts)) {
   if (wanted.length === 0 || wanted.includes(name)) await measure();
+}
+
+function printCost(unit: string, { tool, perSecond, share, answered, told }: Cost): void {
+  const sums =
+    told === undefined
+      ? ''
+      : `, told ${format(told.requests)} of ${format(answered)}` +
+        `, ${format(told.eventsLost)} events lost, at least ${format(told.headsMissed)} heads missed`;
+  print(tool, `${format(perSecond)} ${unit}/s, ${share.toFixed(2)} of the untraced rate${sums}`);
 }
 
 function print(what: string, figure: string): void {

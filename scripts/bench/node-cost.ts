@@ -1,5 +1,5 @@
 /**
- * What tracing costs the node: the rate of short connections through a DNAT and MASQUERADE router, with
+ * What tracing costs the node: the rate of connections or requests through a DNAT and MASQUERADE router, with
  * nothing and with each tool in turn, in interleaved rounds; medians, and the share of the untraced rate.
  */
 import { access, mkdtemp, rm } from 'node:fs/promises';
@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { startLoadBench } from '../lab/load.ts';
-import type { LoadBench } from '../lab/load.ts';
+import type { LoadBench, LoadResult } from '../lab/load.ts';
+import { captureFilter } from '../../src/sources/capture/filter.ts';
+import { chooseTool } from '../../src/sources/capture/tool.ts';
 import { otherBpftrace } from './other-bpftrace.ts';
 
 export interface Cost {
@@ -16,8 +18,18 @@ export interface Cost {
   perSecond: number;
   /** Of the untraced rate; the untraced rate's own is 1. */
   share: number;
-  /** Events that nathop said it lost, in all rounds; undefined for the others. */
-  lost?: number;
+  /** Requests answered in all rounds. */
+  answered: number;
+  /** In all rounds; undefined for tools that do not sum up. */
+  told?: Told;
+}
+
+/** What nathop sums up at its end. */
+export interface Told {
+  requests: number;
+  eventsLost: number;
+  /** At least: what finds no room in a capture's buffer is noticed, and not counted one by one. */
+  headsMissed: number;
 }
 
 export interface Tool {
@@ -27,67 +39,106 @@ export interface Tool {
 }
 
 export interface Running {
-  /** @returns events lost, if it tells */
-  stop(): Promise<number | undefined>;
+  /** @returns what it sums up, if it does */
+  stop(): Promise<Told | undefined>;
 }
 
 export const CONCURRENCY = 16;
 
-export async function measureCost(rounds: number, seconds: number): Promise<Cost[]> {
+export const PATH = ['--detail', 'path'];
+const NAT = ['--detail', 'nat'];
+
+interface Rounds {
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+/** Of short connections, next to what one would run instead. */
+export async function measureCost(how: Rounds): Promise<Cost[]> {
   const newer = await otherBpftrace('sid');
   const tools: Tool[] = [
-    { name: 'nothing', start: () => Promise.resolve({ stop: () => Promise.resolve(undefined) }) },
-    nathop('nathop path', 'path'),
-    nathop('nathop nat', 'nat'),
+    nathop('nathop path', PATH),
+    nathop('nathop nat', NAT),
     ...(newer === undefined
       ? []
       : [
-          nathop('nathop path, bpftrace of sid', 'path', newer),
-          nathop('nathop nat, bpftrace of sid', 'nat', newer),
+          nathop('nathop path, bpftrace of sid', PATH, newer),
+          nathop('nathop nat, bpftrace of sid', NAT, newer),
         ]),
     inRouter('conntrack -E', ['conntrack', '-E']),
     inRouter('conntrack -E -e NEW,DESTROY', ['conntrack', '-E', '-e', 'NEW,DESTROY']),
     inRouter('tcpdump -i any -w /dev/null', ['tcpdump', '-i', 'any', '-w', '/dev/null']),
   ];
-  const rates = new Map<string, number[]>();
-  const lost = new Map<string, number>();
+  return measureTools(tools, how);
+}
+
+/** Of HTTP requests, so many on each connection: nathop with and without their heads, and a capture of the same. */
+export async function measureHeadCost(requests: number, how: Rounds): Promise<Cost[]> {
+  const capture = (await chooseTool('dist/capture-child.js'))?.name ?? 'nothing';
+  const filter = captureFilter({ ownLoopback: true });
+  const tools: Tool[] = [
+    nathop('nathop path --no-l7', [...PATH, '--no-l7']),
+    nathop(`nathop path, heads by ${capture}`, PATH),
+    inRouter('tcpdump with its filter', ['tcpdump', '-i', 'any', '-w', '/dev/null', filter]),
+  ];
+  return measureTools(tools, { ...how, requests });
+}
+
+const NOTHING: Tool = {
+  name: 'nothing',
+  start: () => Promise.resolve({ stop: () => Promise.resolve(undefined) }),
+};
+
+async function measureTools(
+  traced: readonly Tool[],
+  { rounds, ...how }: Rounds & { readonly requests?: number },
+): Promise<Cost[]> {
+  const tools = [NOTHING, ...traced];
+  const load = { ...how, concurrency: CONCURRENCY };
+  const results = new Map<string, { load: LoadResult; told: Told | undefined }[]>();
   const bench = await startLoadBench({ prefix: 'nb-' });
   try {
-    await bench.measure({ seconds: 1, concurrency: CONCURRENCY });
+    await bench.measure({ ...load, seconds: 1 });
     for (let round = 0; round < rounds; round++) {
       for (const tool of tools) {
         const running = await tool.start(bench);
-        const { perSecond } = await bench.measure({ seconds, concurrency: CONCURRENCY });
-        const missed = await running.stop();
-        rates.set(tool.name, [...(rates.get(tool.name) ?? []), perSecond]);
-        if (missed !== undefined) lost.set(tool.name, (lost.get(tool.name) ?? 0) + missed);
-        process.stderr.write(`  ${tool.name}: ${String(perSecond)}/s\n`);
+        const result = await bench.measure(load);
+        const told = await running.stop();
+        results.set(tool.name, [...(results.get(tool.name) ?? []), { load: result, told }]);
+        process.stderr.write(`  ${tool.name}: ${String(result.perSecond)}/s\n`);
       }
     }
   } finally {
     await bench.down();
   }
-  const untraced = median(rates.get('nothing') ?? []);
+  const rate = (name: string): number => median((results.get(name) ?? []).map(({ load }) => load.perSecond));
   return tools.map(({ name }) => {
-    const perSecond = median(rates.get(name) ?? []);
-    const missed = lost.get(name);
+    const runs = results.get(name) ?? [];
+    const told = runs.flatMap((run) => run.told ?? []);
     return {
       tool: name,
-      perSecond,
-      share: Math.round((perSecond / untraced) * 100) / 100,
-      ...(missed !== undefined && { lost: missed }),
+      perSecond: rate(name),
+      share: Math.round((rate(name) / rate(NOTHING.name)) * 100) / 100,
+      answered: runs.reduce((sum, { load }) => sum + load.requests, 0),
+      ...(told.length > 0 && { told: told.reduce(plus) }),
     };
   });
 }
 
+const plus = (a: Told, b: Told): Told => ({
+  requests: a.requests + b.requests,
+  eventsLost: a.eventsLost + b.eventsLost,
+  headsMissed: a.headsMissed + b.headsMissed,
+});
+
 /** As a user runs it: its output is written and thrown away. */
-export function nathop(name: string, detail: string, path?: string): Tool {
+export function nathop(name: string, options: readonly string[], path?: string): Tool {
   return {
     name,
     async start() {
       const folder = await mkdtemp(join(tmpdir(), 'nathop-bench-'));
       const ready = join(folder, 'ready');
-      const args = ['dist/nathop.js', 'trace', '-o', 'json', '--detail', detail, '--ready-file', ready];
+      const args = ['dist/nathop.js', 'trace', '-o', 'json', ...options, '--ready-file', ready];
       const child = execa(process.execPath, args, {
         stdin: 'ignore',
         stdout: 'ignore',
@@ -105,8 +156,17 @@ export function nathop(name: string, detail: string, path?: string): Tool {
           child.kill('SIGINT');
           const { stderr } = await child;
           await rm(folder, { recursive: true, force: true });
-          const told = /(\d+) events? lost/.exec(stderr);
-          return told?.[1] === undefined ? 0 : Number(told[1]);
+          // The last line sums up what was said before.
+          const sum = stderr.trimEnd().split('\n').at(-1) ?? '';
+          const [, finished, open, lost] =
+            /(\d+) requests?, (\d+) open,.* (\d+) events? lost$/.exec(sum) ?? [];
+          if (lost === undefined) throw new Error(`${name} did not end as it should: ${sum}`);
+          const [, missed = 0] = /(\d+) message heads? missed/.exec(sum) ?? [];
+          return {
+            requests: Number(finished) + Number(open),
+            eventsLost: Number(lost),
+            headsMissed: Number(missed),
+          };
         },
       };
     },

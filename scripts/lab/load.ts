@@ -1,5 +1,5 @@
 /**
- * A load for benches: many short TCP connections through a router that does DNAT and MASQUERADE, between three
+ * A load for benches: many TCP connections through a router that does DNAT and MASQUERADE, between three
  * namespaces of its own.
  */
 import { setMaxListeners } from 'node:events';
@@ -13,12 +13,20 @@ export interface LoadOptions {
   readonly seconds: number;
   /** Connections under way at once. */
   readonly concurrency: number;
+  /** HTTP/1.1 requests on each connection; absent: four bytes there and four back, which is no HTTP. */
+  readonly requests?: number;
   readonly signal?: AbortSignal;
 }
 
-const report = z.object({ connections: z.number(), failed: z.number(), seconds: z.number() });
+const report = z.object({
+  connections: z.number(),
+  requests: z.number(),
+  failed: z.number(),
+  seconds: z.number(),
+});
 
 export interface LoadResult extends z.infer<typeof report> {
+  /** Requests answered; where a connection carries four bytes alone, that is connections. */
   readonly perSecond: number;
 }
 
@@ -27,7 +35,7 @@ export interface LoadBench {
   readonly client: string;
   readonly router: string;
   readonly server: string;
-  measure(options: Pick<LoadOptions, 'seconds' | 'concurrency'>): Promise<LoadResult>;
+  measure(options: Pick<LoadOptions, 'seconds' | 'concurrency' | 'requests'>): Promise<LoadResult>;
   down(): Promise<void>;
 }
 
@@ -45,10 +53,10 @@ export async function startLoadBench({
     client: netns('client'),
     router: netns('router'),
     server: netns('server'),
-    measure: async ({ seconds, concurrency }) => {
-      const input = { netns: netns('client'), to: { ip: SERVICE_IP, port: 80 }, seconds, concurrency };
+    measure: async (load) => {
+      const input = { netns: netns('client'), to: { ip: SERVICE_IP, port: 80 }, ...load };
       const result = report.parse(JSON.parse(await runPeer(['load.py', 'dial'], input, options)));
-      return { ...result, perSecond: Math.round(result.connections / result.seconds) };
+      return { ...result, perSecond: Math.round(result.requests / result.seconds) };
     },
     down: () => takeDown(plan, prefix),
   };

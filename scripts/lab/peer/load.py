@@ -1,8 +1,11 @@
-"""As many short TCP connections as it can, for benches: one request, one answer, closed.
+"""As many TCP connections and requests as it can, for benches.
 
 load.py serve: stdin {"netns", "port", "processes"}; ends once its forked children listen.
-load.py dial:  stdin {"netns", "to": {"ip", "port"}, "seconds", "concurrency"};
-               stdout {"connections", "failed", "seconds"}.
+load.py dial:  stdin {"netns", "to": {"ip", "port"}, "seconds", "concurrency", "requests"};
+               stdout {"connections", "requests", "failed", "seconds"}.
+
+`requests` is how many HTTP/1.1 requests each connection carries, one after another's answer; without it a connection
+carries one "ping" and its "pong". The server answers in kind and closes after the last.
 """
 import json
 import os
@@ -13,7 +16,17 @@ import time
 
 import namespace
 
-STALLED_SECONDS = 3  # a connection that takes longer counts as failed
+STALLED_SECONDS = 3  # a connection whose next answer takes longer counts as failed
+
+REQUEST = b"GET /load HTTP/1.1\r\nHost: load\r\n\r\n"
+LAST_REQUEST = b"GET /load HTTP/1.1\r\nHost: load\r\nConnection: close\r\n\r\n"
+# A request, and what it is answered with.
+ANSWERS = {
+    b"ping": b"pong",
+    REQUEST: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npong\n",
+    LAST_REQUEST: b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\npong\n",
+}
+LONGEST = 256  # bytes, of either
 
 
 def serve(plan):
@@ -38,23 +51,43 @@ def listen(port):
 
 
 def answer(listener):
+    poller = select.epoll()
+    poller.register(listener.fileno(), select.EPOLLIN)
+    kept = {}
     while True:
-        try:
-            connection = listener.accept()[0]
-            connection.recv(64)
-            connection.send(b"pong")
-            connection.close()
-        except OSError:
-            pass
+        for fd, _events in poller.poll():
+            try:
+                connection = kept.get(fd) or listener.accept()[0]
+            except OSError:
+                continue
+            if answer_one(connection):
+                if fd not in kept:
+                    kept[connection.fileno()] = connection
+                    poller.register(connection.fileno(), select.EPOLLIN)
+            else:
+                kept.pop(fd, None)
+                connection.close()  # closing takes it out of the epoll set
+
+
+def answer_one(connection):
+    """Whether another request will follow on this connection."""
+    try:
+        request = connection.recv(LONGEST)
+        if request in ANSWERS:
+            connection.send(ANSWERS[request])
+        return request == REQUEST
+    except OSError:
+        return False
 
 
 class Load:
-    def __init__(self, to, concurrency):
+    def __init__(self, to, concurrency, requests):
         self.to = to
         self.concurrency = concurrency
+        self.script = [b"ping"] if requests is None else [REQUEST] * (requests - 1) + [LAST_REQUEST]
         self.poller = select.epoll()
         self.open = {}
-        self.done = self.failed = 0
+        self.done = self.answered = self.failed = 0
 
     def run(self, seconds):
         begun = time.monotonic()
@@ -64,7 +97,7 @@ class Load:
             while len(self.open) < self.concurrency:
                 self.dial(now)
             for fd, _events in self.poller.poll(0.2):
-                self.step(fd)
+                self.step(fd, now)
             if now > next_check:
                 self.drop_stalled(now)
                 next_check = now + STALLED_SECONDS
@@ -76,22 +109,24 @@ class Load:
             sock.connect(self.to)
         except BlockingIOError:
             pass
-        self.open[sock.fileno()] = [sock, now, False]
+        self.open[sock.fileno()] = [sock, now, 0]
         self.poller.register(sock.fileno(), select.EPOLLOUT)
 
-    def step(self, fd):
+    def step(self, fd, now):
         entry = self.open[fd]
-        sock = entry[0]
+        sock, _since, sent = entry
         try:
-            if not entry[2]:
-                sock.send(b"ping")
-                entry[2] = True
+            if sent == 0:
                 self.poller.modify(fd, select.EPOLLIN)
-                return
-            if sock.recv(64):
-                self.done += 1
+            elif sock.recv(LONGEST):
+                self.answered += 1
             else:
-                self.failed += 1
+                raise ConnectionError
+            if sent < len(self.script):
+                sock.send(self.script[sent])
+                entry[1:] = now, sent + 1
+                return
+            self.done += 1
         except OSError:
             self.failed += 1
         self.close(fd)
@@ -108,9 +143,15 @@ class Load:
 def dial(plan):
     namespace.enter(plan["netns"])
     namespace.rename("load-client")
-    load = Load((plan["to"]["ip"], plan["to"]["port"]), plan["concurrency"])
+    load = Load((plan["to"]["ip"], plan["to"]["port"]), plan["concurrency"], plan.get("requests"))
     seconds = load.run(plan["seconds"])
-    json.dump({"connections": load.done, "failed": load.failed, "seconds": seconds}, sys.stdout)
+    report = {
+        "connections": load.done,
+        "requests": load.answered,
+        "failed": load.failed,
+        "seconds": seconds,
+    }
+    json.dump(report, sys.stdout)
 
 
 {"serve": serve, "dial": dial}[sys.argv[1]](json.load(sys.stdin))
