@@ -1,6 +1,6 @@
 /**
- * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, and beside each the
- * JSON that its replay gives. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`.
+ * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, those of connections
+ * and those of requests through proxies; and beside each the JSON that its replay gives. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,29 +10,43 @@ import type { Event, NameEvent, NetnsId } from '../src/events/event.ts';
 import type { RecordingEnd, RecordingHeader } from '../src/events/recording.ts';
 import { Attribution, traceLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
-import { scenarios } from './lab/scenarios.ts';
+import { requestsAndNames, scenarios } from './lab/scenarios.ts';
+import type { Scenario } from './lab/scenarios/scenario.ts';
 import { MODES, type Mode } from './lab/topology.ts';
 
 const FOLDER = fileURLToPath(new URL('../test/recordings/', import.meta.url));
 /** Stands in no other name, and so can be taken out of all. */
 const PREFIX = 'fixture-';
+/** What nobody answers is told so after 5 s. */
+const UNANSWERED_MS = 5_500;
 
-for (const mode of MODES) await record(mode);
+for (const mode of MODES) {
+  await record(mode, { name: mode, scenarios, whole: true });
+  await record(mode, { name: `requests-${mode}`, scenarios: requestsAndNames, whole: false });
+}
 
-async function record(mode: Mode): Promise<void> {
-  const run = await traceLab({ mode, prefix: PREFIX }, scenarios);
+interface Recording {
+  readonly name: string;
+  readonly scenarios: readonly Scenario[];
+  /** Every request traced is a scenario's own dial; proxies and resolvers make more. */
+  readonly whole: boolean;
+}
+
+async function record(mode: Mode, { name, scenarios: played, whole }: Recording): Promise<void> {
+  const run = await traceLab({ mode, prefix: PREFIX }, played, { settleMs: UNANSWERED_MS });
   try {
     const { left } = new Attribution(run);
-    if (left.length > 0) throw new Error(`${mode}: traced ${left.length} requests that no scenario made`);
-    const path = join(FOLDER, `${mode}.nathop`);
+    if (whole && left.length > 0)
+      throw new Error(`${name}: traced ${left.length} requests that no scenario made`);
+    const path = join(FOLDER, `${name}.nathop`);
     writeFileSync(
       path,
       gzipSync(withoutTheMachine(gunzipSync(readFileSync(run.recording)).toString()), { level: 9 }),
     );
     const { stdout } = await runNathop(['replay', '-o', 'json', path]);
     if (stdout !== run.ended.stdout.replaceAll(PREFIX, ''))
-      throw new Error(`${mode}: the recording without the machine's own names replays to something else`);
-    writeFileSync(join(FOLDER, `${mode}.jsonl`), stdout);
+      throw new Error(`${name}: the recording without the machine's own names replays to something else`);
+    writeFileSync(join(FOLDER, `${name}.jsonl`), stdout);
   } finally {
     rmSync(run.folder, { recursive: true, force: true });
   }

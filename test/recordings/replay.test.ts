@@ -11,12 +11,14 @@ import { nathop } from '../support/cli.ts';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const lines = (text: string): string[] => text.split('\n');
 
-describe.each(MODES)('the recording in %s mode', (mode) => {
-  const file = path(`${mode}.nathop`);
+const names = MODES.flatMap((mode) => [mode, `requests-${mode}`]);
+
+describe.each(names)('the recording %s', (name) => {
+  const file = path(`${name}.nathop`);
 
   it('replays to what was told live', async () => {
     const { status, stdout, stderr } = await nathop(['replay', '-o', 'json', file]);
-    expect(lines(stdout)).toEqual(lines(readFileSync(path(`${mode}.jsonl`), 'utf8')));
+    expect(lines(stdout)).toEqual(lines(readFileSync(path(`${name}.jsonl`), 'utf8')));
     expect(status).toBe(0);
     expect(stderr).toMatch(/^nathop: \d+ requests, \d+ open, 0 events lost\n$/);
   });
