@@ -2,7 +2,7 @@
 /**
  * nathop: the entry. What is done here must come before anything else is loaded.
  *
- * Events live for the 50 ms of the reorder window: with Node's own 16 MB for young objects a busy node's are
+ * Events live as long as the reorder window is wide: with Node's own 16 MB for young objects a busy node's are
  * copied again and again (twice the CPU at 50,000 events a second).
  */
 import { readFileSync } from 'node:fs';

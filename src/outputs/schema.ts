@@ -151,6 +151,7 @@ const failure = z.object({
     'unanswered',
     'reset',
     'dns-nxdomain',
+    'stale-conntrack',
     'dns-unanswered',
     'proxy-protocol-mismatch',
   ]),

@@ -280,6 +280,7 @@ function lookupFailure(
   if (answer?.what !== 'dns') {
     if (told.endedAt === 0) return undefined;
     const below = legs[0]?.base.failure;
+    if (below?.kind === 'stale-conntrack') return below;
     const atHop = below?.atHop === undefined ? {} : { atHop: below.atHop };
     const why = below === undefined ? '' : ` ${below.text}`;
     return {

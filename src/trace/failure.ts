@@ -57,6 +57,16 @@ export function failureOf(connection: Connection, way: Way, state: State, lost: 
 
 function unanswered(connection: Connection, way: Way, lost: number): Failure {
   const { dialFailed } = connection.ending;
+  const { stale } = way;
+  if (stale !== undefined) {
+    const hop = way.hops[stale.hop];
+    return {
+      kind: 'stale-conntrack',
+      atHop: stale.hop,
+      reason: 'no rule leads there',
+      text: `A conntrack entry${hop === undefined ? '' : ` on ${place(hop)}`} sends ${dialledBy(connection)} to ${hop?.after?.dst ?? 'where'}, where no rule of ${stale.service} leads now, and nothing answered: the entry is older than the rules.`,
+    };
+  }
   const last = way.hops.at(-1);
   const far = last === undefined ? '' : ` It was last seen ${whereOf(last)}.`;
   const doubt = lost === 0 ? '' : ` ${String(lost)} events were lost meanwhile: an answer may be among them.`;

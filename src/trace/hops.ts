@@ -24,6 +24,8 @@ export interface Way {
   sourceRewrites: { hop: number; after: Tuple; rule: RewriteRule }[];
   /** Where it failed: the hop, what befell the packet, and the rule that did it. */
   failed: { hop: number; mishap: Mishap | undefined; rule: RefusalRule } | undefined;
+  /** The hop that sends it where no rule in force sends what is dialled, though there are rules for that Service. */
+  stale: { hop: number; service: string } | undefined;
   /** The first packet as the server's namespace took it, if it is known. */
   arrived: Tuple | undefined;
   server: Served | undefined;
@@ -41,6 +43,7 @@ class WayBuilder {
     replyHops: [],
     sourceRewrites: [],
     failed: undefined,
+    stale: undefined,
     arrived: undefined,
     server: undefined,
   };
@@ -95,9 +98,18 @@ class WayBuilder {
     hop.after = ends(after);
     if (explained.rule !== undefined) hop.rule = explained.rule;
     this.way.hops.push(this.finish(hop, at, !entry.read));
+    if (kind === 'dnat' && explained.rule === undefined && entry.rules !== undefined) this.doubtRule(entry);
     if (kind === 'snat' || kind === 'masquerade') {
       this.way.sourceRewrites.push({ hop: this.way.hops.length - 1, after, rule: explained });
     }
+  }
+
+  /** An entry lives on when its Service's endpoints change, and goes on sending packets to the one that is gone. */
+  private doubtRule({ netns, original }: Entry): void {
+    const { dst, dport, protocol } = original;
+    const dialled = this.knowledge.endpoint(netns, dst, dport, protocol);
+    if (dialled.kind !== 'service' || dialled.name === undefined) return;
+    this.way.stale = { hop: this.way.hops.length - 1, service: dialled.name };
   }
 
   private answeredAt(netns: NetnsId): number | undefined {

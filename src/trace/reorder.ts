@@ -9,8 +9,8 @@
  */
 import type { Event } from '../events/event.ts';
 
-/** Far above the lateness of a calm node, and still not felt by a reader. */
-export const REORDER_WINDOW_NS = 50_000_000;
+/** Far above the lateness of a calm node, enough for the first of a sudden load, and hardly felt by a reader. */
+export const REORDER_WINDOW_NS = 150_000_000;
 /** Some tens of megabytes of events at bpftrace's highest rate. */
 const WIDEST_NS = 4_000_000_000;
 /** What the window loses of its surplus with each tick (250 ms). */

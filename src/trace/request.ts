@@ -117,6 +117,7 @@ export type FailureKind =
   | 'unanswered'
   | 'reset'
   | 'dns-nxdomain'
+  | 'stale-conntrack'
   | 'dns-unanswered'
   | 'proxy-protocol-mismatch';
 

@@ -195,6 +195,7 @@ const FAILURES: Partial<Record<Failure['kind'], string>> = {
   unanswered: 'no answer',
   reset: 'reset by the server',
   'dns-nxdomain': 'no such name',
+  'stale-conntrack': 'stale conntrack entry',
   'dns-unanswered': 'no answer from the resolver',
   'proxy-protocol-mismatch': 'PROXY protocol mismatch',
 };

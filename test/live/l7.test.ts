@@ -17,9 +17,6 @@ import { traceLab, type TracedLab } from './trace-lab.ts';
 const tracing = await traced();
 /** What nobody answers is told so after 5 s. */
 const UNANSWERED_MS = 5_500;
-/** What nathop does not tell as it is: the stale entry by its name. */
-const NOT_YET: ReadonlySet<string> = new Set(['s17-stale-entry']);
-const asTold = ({ id }: Scenario): typeof it | typeof it.fails => (NOT_YET.has(id) ? it.fails : it);
 const withRequests = requestsAndNames.filter(({ dials }) => dials.some(({ http }) => http !== undefined));
 const titleOf = ({ row, id, title }: Scenario): string => `${row} ${id}: ${title}`;
 const withNames = requestsAndNames.filter(({ dials }) => dials.some(({ http }) => http === undefined));
@@ -44,7 +41,7 @@ tracing('requests through proxies, and names, traced live', () => {
     };
 
     for (const scenario of withRequests)
-      asTold(scenario)(titleOf(scenario), () => {
+      it(titleOf(scenario), () => {
         for (const { dial, attempt } of lastsOf(scenario)) {
           const told = requestsOf(run.requests, { lab: run.lab, dial }, attempt.from);
           expect(told.map(({ http }) => http?.path)).toEqual(
@@ -58,7 +55,7 @@ tracing('requests through proxies, and names, traced live', () => {
       });
 
     for (const scenario of withNames)
-      asTold(scenario)(titleOf(scenario), () => {
+      it(titleOf(scenario), () => {
         for (const { dial, attempt } of lastsOf(scenario)) {
           const want = expectedIn(dial, mode);
           const lookUps = lookUpsOf(run.requests, { lab: run.lab, dial }, attempt);

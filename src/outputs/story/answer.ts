@@ -86,6 +86,8 @@ const MEANINGS: Readonly<Record<Failure['kind'], string>> = {
     'The packets went as far as is told below and no answer was seen: a pod that is gone, a firewall, or a machine that is down.',
   reset:
     'The server ended the connection in the middle; whatever stands behind that, the way to it was complete.',
+  'stale-conntrack':
+    'The endpoint was taken out of the rules while conntrack still had the flow: its packets follow the entry, not the rules. It ends when the flow rests for its time-out, or by `conntrack -D` with the address dialled.',
   'dns-nxdomain':
     'The resolver works and knows no such name: the name is wrong, the Service is in another namespace, or it does not exist.',
   'dns-unanswered':

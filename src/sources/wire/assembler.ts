@@ -21,8 +21,6 @@ import { advance, distance } from './sequence.ts';
 
 /** How long a head waits for its end: longer than a first retransmission takes (Linux: 200 ms). */
 const HOLD_NS = 300_000_000;
-/** How far a head told late is put back in time: the reorder window would not take an older one. */
-const LATE_NS = 30_000_000;
 /** All the bytes that wait, in all the namespace's flows. */
 const MAX_HELD_BYTES = 1_048_576;
 /** An acknowledgement farther ahead belongs to another connection with the same ports. */
@@ -242,7 +240,7 @@ export class Assembler {
   /** @returns bytes behind the head that are no message; undefined where it is not known where one may begin */
   private found(piece: Run, seq: number, { message, length, body }: Found): number | undefined {
     const { half, other } = piece;
-    this.say(Math.max(piece.at, this.now - LATE_NS), piece.tuple, seq, piece.ack, message);
+    this.say(piece.at, piece.tuple, seq, piece.ack, message);
     let bytes = body;
     let sure = true;
     if (message.what === 'http-request') half.ask(message.method === 'HEAD', piece.ack);
