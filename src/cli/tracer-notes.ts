@@ -65,7 +65,9 @@ export class TracerNotes {
     if (counts.length === 0) return '';
     const total = counts.reduce((sum, [, count]) => sum + count, 0);
     const reasons = counts.map(([where, count]) => `${String(count)} ${WHY_MISSED[where]}`);
-    return `${countOf(total, 'message head')} missed (${reasons.join(', ')})`;
+    // libpcap's binding does not tell how many the kernel had no room for.
+    const least = this.headsMissed.has('kernel') ? 'at least ' : '';
+    return `${least}${countOf(total, 'message head')} missed (${reasons.join(', ')})`;
   }
 
   private sayMissing(what: 'probes' | 'capture', missing: readonly string[]): void {

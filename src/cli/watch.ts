@@ -70,7 +70,11 @@ export async function watch(options: WatchOptions): Promise<number> {
     const level = detail?.level ?? probes?.level;
     return {
       ...(probes && { probes: { set: probes.set, running: probes.running } }),
-      missing: [...(probes?.missing ?? []), ...(capture?.missing ?? [])],
+      missing: [
+        ...(probes?.missing ?? []),
+        ...(capture?.missing ?? []),
+        ...(tracer.headsMissedText === '' ? [] : [tracer.headsMissedText]),
+      ],
       eventsPerSecond: rate.perSecond(),
       lostEvents: tracer.lost,
       ...(level && { detail: { level, lowered: level === 'nat' && probes?.level === 'path' } }),

@@ -89,8 +89,13 @@ export function columnsFor(width: number): readonly Column[] | undefined {
   });
 }
 
-export function columnCells(request: Request, columns: readonly Column[]): Line {
-  const cells = joined(request, columns).map((column) => columnCell(request, column));
+/** @param client what stands for the client; absent: its name */
+export function columnCells(request: Request, columns: readonly Column[], client?: string): Line {
+  const cells = joined(request, columns).map((column) =>
+    column.key === 'client' && client !== undefined
+      ? cell(client, column.width, 'faint')
+      : columnCell(request, column),
+  );
   return cells.flatMap((one) => [one, span(' ')]).slice(0, -1);
 }
 

@@ -13,7 +13,9 @@ export const pageOf = ({ width, height }: Pane): number =>
   Math.max(1, Math.floor((height - 1) / rowHeight(width)));
 
 export function listPane(controller: Controller, status: ViewStatus, snapshot: Snapshot, pane: Pane): Line[] {
-  const rows = snapshot.rows.flatMap((request, index) => row(request, pane.width, index === snapshot.cursor));
+  const rows = snapshot.rows.flatMap((request, index) =>
+    row(request, pane.width, index === snapshot.cursor, snapshot.rows[index - 1]),
+  );
   const lines = snapshot.rows.length > 0 ? rows : empty(controller, status, snapshot.total, pane.width);
   return padTo([rowHeader(pane.width), ...lines], pane);
 }

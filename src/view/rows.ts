@@ -24,11 +24,26 @@ export function rowHeader(width: number): Line {
   return [span(' ', 'head'), ...titles];
 }
 
-export function row(request: Request, width: number, chosen: boolean): Line[] {
+/** @param above the row before it in sight: a request on the same connection stands under it */
+export function row(request: Request, width: number, chosen: boolean, above: Request | undefined): Line[] {
   const columns = columnsFor(width);
   const mark = span(chosen ? `${glyph.cursor} ` : '  ', 'key');
+  const client = above !== undefined && shareConnection(request, above) ? UNDER : undefined;
   const lines =
-    columns === undefined ? story(request, width, mark) : [[mark, ...columnCells(request, columns)]];
+    columns === undefined
+      ? story(request, width, mark, client)
+      : [[mark, ...columnCells(request, columns, client)]];
   // Inverse as a whole: colours under inverse would give a patchwork.
   return chosen ? lines.map((line) => [span(textOf(fit(line, width)), 'bar')]) : lines;
 }
+
+/** In the place of the client that the row above names. */
+const UNDER = `  ${glyph.corner}`;
+
+const shareConnection = (a: Request, b: Request): boolean =>
+  a.protocol === b.protocol &&
+  a.client.ip === b.client.ip &&
+  a.client.port !== undefined &&
+  a.client.port === b.client.port &&
+  a.dialled.ip === b.dialled.ip &&
+  a.dialled.port === b.dialled.port;

@@ -25,12 +25,13 @@ import {
 /** Widths of what stands in columns here too. */
 export const STORY = { time: 9, verdict: 12, state: 13 } as const;
 
-export function story(request: Request, width: number, mark: Span): Line[] {
+/** @param client what stands for the client; absent: its name */
+export function story(request: Request, width: number, mark: Span, client?: string): Line[] {
   const room = width - 2 - STORY.time - STORY.verdict - STORY.state - 1;
   const first: Line = [
     mark,
     cell(clock(request.startedAt, false), STORY.time, 'faint'),
-    ...asked(request, room),
+    ...asked(request, room, client),
     span(' '),
     cell(verdictWords(request.clientIp), STORY.verdict, verdictTone(request.clientIp.verdict)),
     cell(resultWords(request), STORY.state, resultTone(request)),
@@ -42,10 +43,13 @@ export function story(request: Request, width: number, mark: Span): Line[] {
 }
 
 /** `client → what it asked for`, sharing the room: what one does not need the other may have. */
-function asked(request: Request, room: number): Line {
+function asked(
+  request: Request,
+  room: number,
+  client = span(endpoint(request.client, room >= 60)).text,
+): Line {
   const arrow = ` ${glyph.arrow} `;
   const target = span(askedFor(request)).text;
-  const client = span(endpoint(request.client, room >= 60)).text;
   const half = Math.floor((room - arrow.length) / 2);
   const who = cut(client, Math.max(half, room - arrow.length - widthOf(target)), 'middle');
   const what = cut(target, room - arrow.length - widthOf(who), 'middle');

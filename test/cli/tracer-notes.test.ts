@@ -70,6 +70,6 @@ it('says what the capture of heads lacks when it is news, and sums up what it mi
   for (const count of [1, 2]) notes.take({ kind: 'heads-missed', at: 3, count, where: 'cut' });
   notes.take({ kind: 'heads-missed', at: 4, count: 1, where: 'kernel' });
   expect(notes.headsMissedText).toBe(
-    '4 message heads missed (3 their ends were not captured, 1 more came than the buffers hold)',
+    'at least 4 message heads missed (3 their ends were not captured, 1 more came than the buffers hold)',
   );
 });

@@ -135,9 +135,9 @@ describe('the list', () => {
                  default/…ce:http REDIRECT → default/a-service-6f7d9c5b4-tq2lm 12.4 ms
         03:04:05 default/client → A a-service.d…luster.local ✓ preserved   NOERROR
                  kube-sys…:dns udp DNAT → kube-system/coredns-7db6d8ff4d-8xkzq 0.62 ms
-        03:04:05 default/client → A product-service-svc      ✓ preserved ✗ NXDOMAIN
+        03:04:05   └ → A product-service-svc                 ✓ preserved ✗ NXDOMAIN
                  kube-system/kube-dns:dns udp DNAT 10.0.1.5:53 ✗ no such name  0.62 ms
-        03:04:05 default/client → AAAA a-servic…luster.local ? unknown   ✗ unanswered
+        03:04:05   └ → AAAA a-service.def….svc.cluster.local ? unknown   ✗ unanswered
                  kube-system/k…e-dns:dns udp DNAT ✗ no answer from the resolver 5.00 s
       ▌ 03:04:05 198.51.100.7 → GET example.com/b/pings      ✓ preserved ✗ 502
                  ingres…s:http DNAT → ingress-nginx/controller-5d88c7d8d-k8jxz 12.4 ms"
@@ -164,9 +164,9 @@ describe('the list', () => {
     expect(screen(show(again).slice(2, 8))).toMatchInlineSnapshot(`
       "  03:04:05 default/client → GET a-service/a            ✓ preserved   200
                  default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms
-        03:04:05 default/client → GET a-service/b            ✓ preserved   302
+        03:04:05   └ → GET a-service/b                       ✓ preserved   302
                  default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms
-      ▌ 03:04:05 default/client → GET a-service/c            ✓ preserved ✗ 404
+      ▌ 03:04:05   └ → GET a-service/c                       ✓ preserved ✗ 404
                  default/a-…vice:http DNAT → default/a-service-6f7d9c5b4-tq2lm 1.80 ms"
     `);
   });
