@@ -337,10 +337,16 @@ function processes(wanted: (pid: string) => boolean): number[] {
 }
 
 /** /proc/PID/net/packet has a line for each packet socket of the namespace, below its headings. */
-const hasPacketSocket = (pid: number): boolean =>
-  readFileSync(`/proc/${String(pid)}/net/packet`, 'utf8')
-    .trim()
-    .includes('\n');
+const hasPacketSocket = (pid: number): boolean => {
+  try {
+    return readFileSync(`/proc/${String(pid)}/net/packet`, 'utf8')
+      .trim()
+      .includes('\n');
+  } catch {
+    // It has ended since it was found.
+    return false;
+  }
+};
 
 const netnsOf = (pid: string): number => statSync(`/proc/${pid}/ns/net`).ino;
 
