@@ -12,6 +12,7 @@ const WHY_MISSED: Record<HeadsMissedEvent['where'], string> = {
   kernel: 'more came than the buffers hold',
   cut: 'their ends were not captured',
   unread: 'not what they began as',
+  ahead: 'of connections that the probes did not come to tell',
 };
 /** Loss comes in bursts; once a second of event time is enough to say it. */
 const PAUSE_NS = 1_000_000_000;

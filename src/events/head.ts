@@ -126,6 +126,9 @@ export interface HeadsMissedEvent {
   readonly kind: 'heads-missed';
   readonly at: number;
   readonly count: number;
-  /** `kernel`: the capture's buffer overran; `cut`: their later segments were not captured; `unread`: not what they began as. */
-  readonly where: 'kernel' | 'cut' | 'unread';
+  /**
+   * `kernel`: the capture's buffer overran; `cut`: their later segments were not captured; `unread`: not what they
+   * began as; `ahead`: the trace ended before the probes came to tell of their connections.
+   */
+  readonly where: 'kernel' | 'cut' | 'unread' | 'ahead';
 }

@@ -247,7 +247,7 @@ const headsMissed = z.object({
   kind: z.literal('heads-missed'),
   at: uint,
   count: uint,
-  where: z.enum(['kernel', 'cut', 'unread']),
+  where: z.enum(['kernel', 'cut', 'unread', 'ahead']),
 });
 
 export const nameEventSchema = z.discriminatedUnion('kind', [netns, netnsGone, rules]);

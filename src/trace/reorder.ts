@@ -13,6 +13,8 @@ import type { Event } from '../events/event.ts';
 export const REORDER_WINDOW_NS = 150_000_000;
 /** Some tens of megabytes of events at bpftrace's highest rate. */
 const WIDEST_NS = 4_000_000_000;
+/** The probes say something at least twice in this time, if only what time it is. */
+const PROBES_PAUSE_NS = 500_000_000;
 /** What the window loses of its surplus with each tick (250 ms). */
 const NARROWING = 0.95;
 
@@ -48,9 +50,20 @@ export class ReorderWindow {
     this.width = Math.min(WIDEST_NS, Math.max(this.width, REORDER_WINDOW_NS + lagNs * 2));
   }
 
-  /** Gives out all that is held: the stream has ended. */
+  /**
+   * Gives out all that is held: the stream has ended. Heads from a time that the probes did not come to are missed:
+   * nothing is known of their connections.
+   */
   flush(): void {
-    this.release(Infinity);
+    this.release(this.newest + PROBES_PAUSE_NS);
+    const isHead = ({ kind }: Event): boolean => kind === 'head';
+    const rest = this.held.slice(this.head);
+    const heads = rest.filter(isHead);
+    this.head = this.held.length;
+    for (const event of rest) if (!isHead(event)) this.emit(event);
+    const last = heads.at(-1);
+    if (last !== undefined)
+      this.emit({ kind: 'heads-missed', at: last.at, count: heads.length, where: 'ahead' });
   }
 
   /** Its place in the order is gone; a hop put in the wrong place is worse than one missing. */

@@ -66,3 +66,26 @@ it('puts a head in order that comes in time, and lets a late one go on with its 
   window.push(head(998 * MS));
   expect(out.at(-1)).toEqual(head(998 * MS));
 });
+
+it('gives out no heads at the end from a time that the probes did not come to', () => {
+  const { window, out } = windowed();
+  const head = (at: number): Event => ({
+    kind: 'head',
+    at,
+    netns: 1,
+    tuple: { protocol: 'tcp', src: '10.0.0.1', dst: '10.0.0.2', sport: 1, dport: 80 },
+    seq: 1,
+    ack: 1,
+    message: { what: 'http2-preface' },
+  });
+  window.push(tick(1_000 * MS));
+  for (const at of [1_400, 1_600, 1_700]) window.push(head(at * MS));
+  window.push({ kind: 'netns-gone', at: 1_650 * MS, netns: 1 });
+  window.flush();
+  expect(out).toEqual([
+    tick(1_000 * MS),
+    head(1_400 * MS),
+    { kind: 'netns-gone', at: 1_650 * MS, netns: 1 },
+    { kind: 'heads-missed', at: 1_700 * MS, count: 2, where: 'ahead' },
+  ]);
+});
