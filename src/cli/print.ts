@@ -91,7 +91,8 @@ export async function print(options: PrintOptions): Promise<number> {
     ...(tracer.headsMissedText === '' ? [] : [tracer.headsMissedText]),
     `${countOf(tracer.lost, 'event')} lost`,
   ];
-  notes.say(counts.join(', '));
+  // Who has closed the pipe has seen enough.
+  if (cause.by !== 'closed') notes.say(counts.join(', '));
   const error = errorOf(cause);
   if (error !== undefined) throw error;
   return sink.leftOut > 0 ? 1 : 0;

@@ -60,7 +60,7 @@ function lossOf({ clientIp, client }: Request, hops: readonly Hop[]): Loss {
   const by = proxy?.process === undefined ? '' : ` (${proxy.process.comm})`;
   return {
     at: { ...(at !== -1 && { lostAtHop: at }), cause: 'proxy' },
-    text: `${where}${by} took the request of ${client.ip} and opened a connection of its own: the server sees the proxy.`,
+    text: `${where}${by} took the request of ${client.ip} and opened a connection of its own, from its own address.`,
   };
 }
 
@@ -128,7 +128,7 @@ const NAMES: Readonly<Record<Carrier['kind'], string>> = {
 };
 
 function carriersInWords(carriers: readonly Carrier[], first: Request): string {
-  if (carriers.length === 0) return 'No header that was seen carries the client to it.';
+  if (carriers.length === 0) return 'No header that its server reads carries the client to it.';
   return carriers.map((carrier) => carrierInWords(carrier, first)).join(' ');
 }
 

@@ -85,10 +85,10 @@ function beginOf(told: Exchange, first: Exchange): Begin {
 }
 
 /** The answer's first byte; the end of its connection, where that ended with it. */
-function endOf({ connection, index, asked, answer }: Exchange): number {
+function endOf({ connection, index, asked, answer, endedAt }: Exchange): number {
   const isLast = index + 1 >= (connection.dialogue?.count ?? 0);
   if (connection.endedAt > 0 && isLast) return connection.endedAt;
-  if (answer === undefined) return connection.lastAt;
+  if (answer === undefined) return endedAt > 0 ? endedAt : connection.lastAt;
   const took = asked && timeBetween(asked, answer);
   return asked === undefined || took === undefined ? firstOf(answer) : firstOf(asked) + took;
 }
@@ -129,7 +129,8 @@ function proxyHop(from: TiedLeg, leg: number, to: TiedLeg, { weak }: Joint, bega
   const taken = from.base.hops.findLast(({ kind }) => kind === 'deliver');
   const dialled = to.base.hops[0];
   const { dialler, firstAt } = to.exchange.connection;
-  const process = taken?.process ?? dialler;
+  // Who dialled did the work; who listens may only be its master.
+  const process = dialler ?? taken?.process;
   // It dialled for it, or had a connection already.
   const at = firstAt >= began.at ? firstAt : to.exchange.since;
   const place = taken ?? dialled;
@@ -148,7 +149,9 @@ function proxyHop(from: TiedLeg, leg: number, to: TiedLeg, { weak }: Joint, bega
 
 function legOf({ exchange, base }: TiedLeg, began: Begin): Leg {
   const http = ownHttp(exchange);
-  const { cause, since } = exchange;
+  const { cause, connection } = exchange;
+  // Where it was opened for this the probes say when; else the capture, a moment later.
+  const since = connection.firstAt >= began.at ? connection.firstAt : exchange.since;
   return {
     client: base.client,
     dialled: base.dialled,
@@ -174,12 +177,13 @@ function httpOf(told: Exchange, legs: readonly TiedLeg[]): Http | undefined {
   };
 }
 
-function ownHttp({ asked, answer, connection }: Exchange): Http | undefined {
+function ownHttp(exchange: Exchange): Http | undefined {
+  const { asked, answer, connection } = exchange;
   const head = asked?.message;
   if (head?.what !== 'http-request') return undefined;
   const said = answer?.message.what === 'http-response' ? answer.message : undefined;
   const requestId = head.requestId ?? said?.requestId;
-  const took = asked && answer && timeBetween(asked, answer);
+  const took = tookOf(exchange);
   return {
     method: head.method,
     ...(head.host !== undefined && { host: head.host }),
@@ -187,8 +191,19 @@ function ownHttp({ asked, answer, connection }: Exchange): Http | undefined {
     ...(said && { status: said.status }),
     ...(requestId !== undefined && { requestId }),
     tls: connection.dialogue?.tls !== undefined,
-    ...(took !== undefined && took >= 0 && { firstByteMs: milliseconds(took) }),
+    ...(took !== undefined && { firstByteMs: milliseconds(took) }),
   };
+}
+
+/**
+ * From the question to its answer, nanoseconds; undefined where it is not known. A capture that has to wait for its
+ * turn stamps both when it gets it: what is less than the way there and back cannot be.
+ */
+function tookOf({ asked, answer, connection }: Exchange): number | undefined {
+  const took = asked && answer && timeBetween(asked, answer);
+  const [there, back] = [connection.forward[0], connection.reply[0]];
+  const least = there !== undefined && back !== undefined ? back.at - there.at : 0;
+  return took === undefined || took < Math.max(least, 0) ? undefined : took;
 }
 
 /** The look-up that it is, or that gave the address it dialled. */
@@ -218,6 +233,7 @@ function lookupOf(
   lookups: Lookups,
 ): Dns {
   const answer = exchange.answer?.message.what === 'dns' ? exchange.answer.message : undefined;
+  const took = tookOf(exchange);
   const tried = firstOfEach(triesOf(exchange, lookups).filter((other) => other.at < at));
   return {
     name,
@@ -233,7 +249,7 @@ function lookupOf(
         return { name: asked.name, type: asked.type, ...(rcode !== undefined && { rcode }) };
       }),
     }),
-    ...(exchange.answer && { durationMs: milliseconds(firstOf(exchange.answer) - at) }),
+    ...(took !== undefined && { durationMs: milliseconds(took) }),
   };
 }
 

@@ -112,13 +112,16 @@ export class Correlator {
     return found;
   }
 
-  /** A message's head, seen somewhere on its connection's way. */
+  /**
+   * A message's head, seen somewhere on its connection's way.
+   * @returns undefined where that is not known: it began before the trace, and the head does not say which address was
+   *   rewritten before it was seen; or this is a sighting halfway through a rewrite, and there are others
+   */
   head(event: HeadEvent): Connection | undefined {
     const { at, netns, tuple, message } = event;
     const asks = message.what === 'dns' ? !message.response : message.what !== 'http-response';
-    const known = this.table.halfwayIn(netns, tuple) ?? this.closest(event, tuple, false);
-    if (known === undefined && this.table.isGone(tuple)) return undefined;
-    const connection = known ?? this.begin(asks ? tuple : invert(tuple), event, -1, false);
+    const connection = this.closest(event, tuple, false);
+    if (connection === undefined) return undefined;
     connection.lastAt = at;
     if (!asks) connection.answered = true;
     // Where it has arrived it was delivered, though nothing else was seen of it there.

@@ -18,9 +18,6 @@ const BUFFER_LIFE_NS = 1_000_000_000;
 /** Buffers remembered; more than a node has in flight. */
 const MAX_BUFFERS = 32_768;
 
-/** Flows remembered after their end; a message's head is told some tenths of a second later than its packet. */
-const MAX_GONE = 8_192;
-
 /** A packet as it was last seen in a buffer. */
 export interface Held {
   readonly connection: Connection;
@@ -35,8 +32,6 @@ export class Table {
   private readonly byIsn = new MultiMap<number, Connection>();
   private readonly byHalfway = new MultiMap<string, Connection>();
   private readonly byBuffer = new Map<number, Held>();
-  /** Flows of those removed of late; kept once somebody asked. */
-  private gone: Set<string> | undefined;
 
   get size(): number {
     return this.connections.size;
@@ -112,18 +107,8 @@ export class Table {
     return this.byFlow.get(flowKey(tuple));
   }
 
-  /** Whether a connection with this tuple was here not long ago: what comes of it now is late. */
-  isGone(tuple: Tuple): boolean {
-    this.gone ??= new Set();
-    return this.gone.has(flowKey(tuple));
-  }
-
   remove(connection: Connection): void {
     this.connections.delete(connection);
-    if (this.gone !== undefined) {
-      if (this.gone.size >= MAX_GONE) this.gone.clear();
-      for (const key of connection.flowKeys) this.gone.add(key);
-    }
     for (const key of connection.flowKeys) this.byFlow.remove(key, connection);
     for (const entry of connection.entries) this.forgetHalfway(entry, connection);
     if (connection.isn >= 0) this.byIsn.remove(connection.isn, connection);
