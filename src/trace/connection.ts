@@ -230,14 +230,3 @@ export function afterNat(entry: Entry): Tuple {
 export function beforeNat(entry: Entry): Tuple {
   return entry.flipped ? invert(entry.reply) : entry.original;
 }
-
-/**
- * Of a packet whose destination was rewritten and whose source is to be: as it stands between the two hooks, where a
- * bridge with br_netfilter hands it up to IP. Undefined where not both are rewritten.
- */
-export function halfway({ original, reply }: Pick<Entry, 'original' | 'reply'>): Tuple | undefined {
-  const { src, sport, dst, dport } = original;
-  const isWhole =
-    (src === reply.dst && sport === reply.dport) || (dst === reply.src && dport === reply.sport);
-  return isWhole ? undefined : { ...original, dst: reply.src, dport: reply.sport };
-}

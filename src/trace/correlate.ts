@@ -170,7 +170,6 @@ export class Correlator {
     if (event.replied) connection.answered = true;
     this.table.learnTuple(event.original, connection);
     this.table.learnTuple(event.reply, connection);
-    this.table.learnHalfway(entry, connection);
     return connection;
   }
 
@@ -485,7 +484,6 @@ export class Correlator {
       this.table.learnTuple(view.original, connection);
       this.table.learnTuple(view.reply, connection);
       const entry = connection.enter(netns, view, direction, this.knowledge.rules(netns));
-      this.table.learnHalfway(entry, connection);
       // Seen first behind a rewrite, its first sightings being lost or never made: here is what came before.
       if (!connection.sourceSeen && sameTuple(afterNat(entry), connection.client)) {
         connection.client = beforeNat(entry);
@@ -495,9 +493,7 @@ export class Correlator {
     if (!sameTuple(known.reply, view.reply)) {
       // Translated further on its way (a bridge with br_netfilter), or anew for a packet sent again.
       this.table.learnTuple(view.reply, connection);
-      this.table.forgetHalfway(known, connection);
       known.reply = view.reply;
-      this.table.learnHalfway(known, connection);
     }
     known.status = view.status;
     known.read = false;

@@ -8,8 +8,8 @@
 import type { NetnsId } from '../events/event.ts';
 import { sameFlow } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
-import { append, halfway } from './connection.ts';
-import type { Connection, Devices, Entry } from './connection.ts';
+import { append } from './connection.ts';
+import type { Connection, Devices } from './connection.ts';
 import { flowKey } from './flow-key.ts';
 import { MultiMap } from './multimap.ts';
 
@@ -30,7 +30,6 @@ export class Table {
   private readonly connections = new Set<Connection>();
   private readonly byFlow = new MultiMap<string, Connection>();
   private readonly byIsn = new MultiMap<number, Connection>();
-  private readonly byHalfway = new MultiMap<string, Connection>();
   private readonly byBuffer = new Map<number, Held>();
 
   get size(): number {
@@ -71,27 +70,6 @@ export class Table {
     this.byIsn.add(isn, connection);
   }
 
-  /** Packets that this entry rewrites at both ends may be seen between the two. */
-  learnHalfway(entry: Entry, connection: Connection): void {
-    // Above its limit a connection does not keep them.
-    const tuple = connection.entries.includes(entry) ? halfway(entry) : undefined;
-    if (tuple !== undefined) this.byHalfway.add(flowKey(tuple), connection);
-  }
-
-  forgetHalfway(entry: Entry, connection: Connection): void {
-    const tuple = halfway(entry);
-    if (tuple !== undefined) this.byHalfway.remove(flowKey(tuple), connection);
-  }
-
-  /** The latest connection that is rewritten in this namespace, and has this tuple between its two rewrites. */
-  halfwayIn(netns: NetnsId, tuple: Tuple): Connection | undefined {
-    const isHere = (entry: Entry): boolean => {
-      const between = entry.netns === netns ? halfway(entry) : undefined;
-      return between !== undefined && sameFlow(between, tuple);
-    };
-    return this.byHalfway.get(flowKey(tuple)).findLast(({ entries }) => entries.some(isHere));
-  }
-
   withIsn(isn: number): readonly Connection[] {
     return this.byIsn.get(isn);
   }
@@ -110,7 +88,6 @@ export class Table {
   remove(connection: Connection): void {
     this.connections.delete(connection);
     for (const key of connection.flowKeys) this.byFlow.remove(key, connection);
-    for (const entry of connection.entries) this.forgetHalfway(entry, connection);
     if (connection.isn >= 0) this.byIsn.remove(connection.isn, connection);
   }
 }
