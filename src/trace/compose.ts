@@ -269,12 +269,11 @@ function failureOf(
   { lookups, speakers }: Learnt,
 ): Failure | undefined {
   if (told.asked?.message.what === 'dns') return lookupFailure(told, told.asked.message, legs, lookups);
-  const mismatched = legs.findIndex(({ exchange }) => mismatchOf(exchange, speakers) !== undefined);
-  const mismatch = legs[mismatched] && mismatchOf(legs[mismatched].exchange, speakers);
-  if (mismatch !== undefined) {
-    const hops = legs[mismatched]?.base.hops.length ?? 0;
-    const atHop = (starts[mismatched] ?? 0) + hops - 1;
-    return { kind: 'proxy-protocol-mismatch', ...(hops > 0 && { atHop }), ...mismatch };
+  for (const [leg, { exchange, base }] of legs.entries()) {
+    const mismatch = mismatchOf(exchange, speakers);
+    if (mismatch === undefined) continue;
+    const atHop = (starts[leg] ?? 0) + base.hops.length - 1;
+    return { kind: 'proxy-protocol-mismatch', ...(base.hops.length > 0 && { atHop }), ...mismatch };
   }
   // An answer is one, unless it says itself that it was asked for in vain.
   if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;

@@ -73,17 +73,19 @@ export function timeBetween(a: Heard<unknown>, b: Heard<unknown>): number | unde
 /** One without words of its own is told with what its proxy asked; one with words of its own is told once. */
 export function isTold({ asked, cause, effects, connection }: Exchange): boolean {
   if (asked === undefined && (effects.length > 0 || (connection.dialogue?.count ?? 0) > 0)) return false;
-  for (let joint = cause; joint !== undefined; joint = joint.exchange.cause) {
-    if (joint.exchange.asked !== undefined) return false;
-  }
-  return true;
+  return causesOf(cause).every((one) => one.asked === undefined);
+}
+
+/** What caused it, and what caused that: towards the client. */
+export function causesOf(joint: Joint | undefined): Exchange[] {
+  const causes: Exchange[] = [];
+  for (let next = joint; next !== undefined; next = next.exchange.cause) causes.push(next.exchange);
+  return causes;
 }
 
 /** The exchanges that a told one is made of, from the client's side on. */
 export function legsOf(told: Exchange): Exchange[] {
-  const before: Exchange[] = [];
-  for (let joint = told.cause; joint !== undefined; joint = joint.exchange.cause) before.push(joint.exchange);
-  return [...before.reverse(), ...withEffects(told)];
+  return [...causesOf(told.cause).reverse(), ...withEffects(told)];
 }
 
 function withEffects(exchange: Exchange): Exchange[] {
@@ -96,9 +98,5 @@ function withEffects(exchange: Exchange): Exchange[] {
 
 /** The one that is told for an exchange: itself, or the first with words on its way. */
 export function toldFor(exchange: Exchange): Exchange {
-  let told = exchange;
-  for (let joint = exchange.cause; joint !== undefined; joint = joint.exchange.cause) {
-    if (joint.exchange.asked !== undefined) told = joint.exchange;
-  }
-  return told;
+  return causesOf(exchange.cause).findLast(({ asked }) => asked !== undefined) ?? exchange;
 }

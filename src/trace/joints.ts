@@ -7,7 +7,7 @@ import type { NetnsId, ProcessRef } from '../events/event.ts';
 import type { HttpRequestHead } from '../events/head.ts';
 import { formatEndpoint } from '../events/tuple.ts';
 import type { Connection } from './connection.ts';
-import { timeBetween } from './exchange.ts';
+import { causesOf, timeBetween } from './exchange.ts';
 import type { Exchange, Joint } from './exchange.ts';
 import type { Knowledge } from './knowledge.ts';
 import { Groups } from './groups.ts';
@@ -243,10 +243,7 @@ function canCause(other: Exchange, exchange: Exchange): boolean {
   if (other.connection === exchange.connection || surround(other, exchange) === false) return false;
   if (other.asked?.message.what === 'dns' || exchange.asked?.message.what === 'dns') return false;
   if (other.asked === undefined && (other.connection.dialogue?.count ?? 0) > 0) return false;
-  for (let joint = other.cause; joint !== undefined; joint = joint.exchange.cause) {
-    if (joint.exchange === exchange) return false;
-  }
-  return true;
+  return !causesOf(other.cause).includes(exchange);
 }
 
 /**
