@@ -83,5 +83,13 @@ export class Recorder {
   }
 }
 
-const isName = (event: Event): event is NameEvent =>
-  event.kind === 'netns' || event.kind === 'netns-gone' || event.kind === 'rules';
+const NAMES: ReadonlySet<string> = new Set<NameEvent['kind']>([
+  'netns',
+  'netns-gone',
+  'rules',
+  'kube',
+  'kube-gone',
+  'kube-state',
+]);
+
+const isName = (event: Event): event is NameEvent => NAMES.has(event.kind);

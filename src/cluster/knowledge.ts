@@ -1,7 +1,7 @@
 import { canonicalAddress, isLoopback } from '../events/address.ts';
 import type { NameEvent, NetnsEvent, NetnsId, ProcessRef } from '../events/event.ts';
 import type { Tuple } from '../events/tuple.ts';
-import type { Knowledge, Place, RuleBook } from '../trace/knowledge.ts';
+import type { ClusterBook, Knowledge, Place, RuleBook } from '../trace/knowledge.ts';
 import type { Endpoint } from '../trace/request.ts';
 import { Addresses } from './addresses.ts';
 import { Endpoints } from './endpoints.ts';
@@ -28,6 +28,7 @@ export class ClusterKnowledge implements Knowledge {
 
   take(event: NameEvent): void {
     this.#stale = true;
+    if (event.kind === 'kube' || event.kind === 'kube-gone' || event.kind === 'kube-state') return;
     if (event.kind === 'rules') {
       const before = this.#rules.get(event.netns) ?? NamespaceRules.none;
       this.#rules.set(event.netns, before.with(event.syntax, event.text));
@@ -106,6 +107,10 @@ export class ClusterKnowledge implements Knowledge {
     const book = bookOf(rules, this.#addresses.localTo(netns));
     this.#books.set(netns, book);
     return book;
+  }
+
+  cluster(): ClusterBook | undefined {
+    return undefined;
   }
 
   #known(netns: NetnsId): NetnsEvent | undefined {

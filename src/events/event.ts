@@ -9,6 +9,7 @@
  * gives the offset to wall time.
  */
 import type { CaptureEvent, HeadEvent, HeadsMissedEvent } from './head.ts';
+import type { KubeNameEvent } from './kube.ts';
 import type { Protocol, Tuple } from './tuple.ts';
 
 /**
@@ -245,7 +246,7 @@ export type TrafficEvent = PacketEvent | IcmpErrorEvent | DropEvent | SocketEven
 /** What the tracer says of itself. */
 export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent;
 /** Who is who, and which rules. */
-export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent;
+export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent | KubeNameEvent;
 /** What messages said, and how well they were heard. */
 export type MessageEvent = HeadEvent | CaptureEvent | HeadsMissedEvent;
 

@@ -250,7 +250,136 @@ const headsMissed = z.object({
   where: z.enum(['kernel', 'cut', 'unread', 'ahead']),
 });
 
-export const nameEventSchema = z.discriminatedUnion('kind', [netns, netnsGone, rules]);
+const addresses = z.array(ip).max(LIST_LIMIT);
+const transport = z.enum(['tcp', 'udp', 'sctp']);
+const targetPort = z.union([u16, short]);
+const policy = z.enum(['Cluster', 'Local']);
+const meta = { name: short, uid: short, version: short };
+const namespaced = { ...meta, namespace: short };
+const listOf = <T extends z.ZodType>(item: T): z.ZodArray<T> => z.array(item).max(LIST_LIMIT);
+
+const kubeObject = z.discriminatedUnion('resource', [
+  z.object({
+    resource: z.literal('service'),
+    ...namespaced,
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']),
+    clusterIPs: addresses,
+    externalIPs: addresses,
+    loadBalancerIPs: addresses,
+    loadBalancerProxyIPs: addresses,
+    ports: listOf(
+      z.object({
+        name: short.exactOptional(),
+        protocol: transport,
+        port: u16,
+        targetPort: targetPort.exactOptional(),
+        nodePort: u16.exactOptional(),
+        appProtocol: short.exactOptional(),
+      }),
+    ),
+    externalTrafficPolicy: policy.exactOptional(),
+    internalTrafficPolicy: policy.exactOptional(),
+    sessionAffinity: z.enum(['None', 'ClientIP']),
+    loadBalancerSourceRanges: listOf(short),
+    healthCheckNodePort: u16.exactOptional(),
+    hasSelector: z.boolean(),
+  }),
+  z.object({
+    resource: z.literal('slice'),
+    ...namespaced,
+    service: short,
+    endpoints: listOf(
+      z.object({
+        addresses,
+        ready: z.boolean(),
+        serving: z.boolean(),
+        terminating: z.boolean(),
+        node: short.exactOptional(),
+        pod: name.exactOptional(),
+      }),
+    ),
+    ports: listOf(
+      z.object({
+        name: short.exactOptional(),
+        protocol: transport,
+        port: u16.exactOptional(),
+        appProtocol: short.exactOptional(),
+      }),
+    ),
+  }),
+  z.object({
+    resource: z.literal('pod'),
+    ...namespaced,
+    node: short.exactOptional(),
+    podIPs: addresses,
+    hostNetwork: z.boolean(),
+    phase: z.enum(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown']),
+    ready: z.boolean(),
+    containers: listOf(
+      z.object({
+        name: short,
+        id: short.exactOptional(),
+        ports: listOf(
+          z.object({
+            name: short.exactOptional(),
+            protocol: transport,
+            port: u16,
+            hostPort: u16.exactOptional(),
+          }),
+        ),
+      }),
+    ),
+  }),
+  z.object({
+    resource: z.literal('node'),
+    ...meta,
+    addresses,
+    podCIDRs: listOf(short),
+    ready: z.boolean(),
+  }),
+  z.object({
+    resource: z.literal('ingress'),
+    ...namespaced,
+    className: short.exactOptional(),
+    paths: listOf(
+      z.object({
+        host: short.exactOptional(),
+        path: name.exactOptional(),
+        pathType: z.enum(['Exact', 'Prefix', 'ImplementationSpecific']).exactOptional(),
+        service: short,
+        port: targetPort.exactOptional(),
+      }),
+    ),
+    tlsHosts: listOf(short),
+  }),
+]);
+
+const kube = z.object({ kind: z.literal('kube'), at: uint, cluster: short, object: kubeObject });
+
+const kubeGone = z.object({
+  kind: z.literal('kube-gone'),
+  at: uint,
+  cluster: short,
+  resource: z.enum(['service', 'slice', 'pod', 'node', 'ingress']),
+  uid: short,
+});
+
+const kubeState = z.object({
+  kind: z.literal('kube-state'),
+  at: uint,
+  cluster: short.exactOptional(),
+  state: z.enum(['in-step', 'away', 'none']),
+  text: name,
+});
+
+export const nameEventSchema = z.discriminatedUnion('kind', [
+  netns,
+  netnsGone,
+  rules,
+  kube,
+  kubeGone,
+  kubeState,
+]);
 
 export const eventSchema = z.discriminatedUnion('kind', [
   packet,
@@ -266,6 +395,9 @@ export const eventSchema = z.discriminatedUnion('kind', [
   netns,
   netnsGone,
   rules,
+  kube,
+  kubeGone,
+  kubeState,
   head,
   capture,
   headsMissed,

@@ -24,6 +24,15 @@ export class Standing {
           this.latest.delete(`${kind} ${String(event.netns)}`);
         }
         break;
+      case 'kube':
+        this.latest.set(`kube ${event.object.uid}`, event);
+        break;
+      case 'kube-gone':
+        this.latest.delete(`kube ${event.uid}`);
+        break;
+      case 'kube-state':
+        this.latest.set(`kube-state ${event.cluster ?? ''}`, event);
+        break;
       case 'probes':
         this.probes = event;
         break;

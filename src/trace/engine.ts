@@ -143,6 +143,9 @@ export class Engine {
       case 'netns':
       case 'netns-gone':
       case 'rules':
+      case 'kube':
+      case 'kube-gone':
+      case 'kube-state':
         this.knowledge.take(event);
         return undefined;
       case 'lost':

@@ -63,6 +63,110 @@ export interface RuleBook {
   nodePorts(): { service: string; port: number; protocol: Tuple['protocol'] }[];
 }
 
+/**
+ * Where a fact is from: `api`: the Kubernetes API; `rules`: kube-proxy's rules on the node asked about; `machine`: its
+ * namespaces and processes.
+ */
+export type Origin = 'api' | 'rules' | 'machine';
+
+export interface ServicePortFacts {
+  name?: string;
+  protocol: 'tcp' | 'udp' | 'sctp';
+  port: number;
+  nodePort?: number;
+  targetPort?: number | string;
+  appProtocol?: string;
+}
+
+/** An address and port that serve one port of a Service. */
+export interface EndpointFacts {
+  ip: string;
+  port: number;
+  protocol: 'tcp' | 'udp' | 'sctp';
+  /** Of the Service's port; absent where that has none. */
+  portName?: string;
+  /** `namespace/name`. */
+  pod?: string;
+  node?: string;
+  /** Rules hold those alone that kube-proxy sends to: they count as ready. */
+  ready: boolean;
+  serving: boolean;
+  terminating: boolean;
+}
+
+/** A field that is not known is absent; rules tell less than the API. */
+export interface ServiceFacts {
+  from: Origin;
+  /** `namespace/name`. */
+  name: string;
+  type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+  clusterIPs: readonly string[];
+  externalIPs: readonly string[];
+  loadBalancerIPs: readonly string[];
+  ports: readonly ServicePortFacts[];
+  externalTrafficPolicy?: 'Cluster' | 'Local';
+  internalTrafficPolicy?: 'Cluster' | 'Local';
+  sessionAffinity?: 'None' | 'ClientIP';
+  /** Empty: all may come. */
+  sourceRanges?: readonly string[];
+  healthCheckNodePort?: number;
+  hasSelector?: boolean;
+  endpoints: readonly EndpointFacts[];
+}
+
+export interface NodeFacts {
+  from: Origin;
+  name: string;
+  addresses: readonly string[];
+  podCIDRs: readonly string[];
+  ready?: boolean;
+}
+
+export interface PodFacts {
+  from: Origin;
+  /** `namespace/name`, or the best name that the machine tells. */
+  name: string;
+  uid?: string;
+  node?: string;
+  ips: readonly string[];
+  hostNetwork?: boolean;
+  phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  ready?: boolean;
+  containers: readonly {
+    name: string;
+    ports: readonly { name?: string; protocol: 'tcp' | 'udp' | 'sctp'; port: number; hostPort?: number }[];
+  }[];
+}
+
+/** One way of an Ingress that leads to a Service. */
+export interface IngressFacts {
+  from: Origin;
+  /** `namespace/name` of the Ingress. */
+  name: string;
+  className?: string;
+  host?: string;
+  path?: string;
+  port?: number | string;
+  tls: boolean;
+}
+
+/** The cluster's objects as they stood at one time, seen from one namespace; never changed once given out. */
+export interface ClusterBook {
+  /** Of `namespace/name`. */
+  service(name: string): ServiceFacts | undefined;
+  services(): readonly ServiceFacts[];
+  node(name: string): NodeFacts | undefined;
+  nodes(): readonly NodeFacts[];
+  /** Of `namespace/name`. */
+  pod(name: string): PodFacts | undefined;
+  /** The Ingresses that lead to the Service `namespace/name`. */
+  ingresses(service: string): readonly IngressFacts[];
+  /** `none`: it was not read, facts are from rules and machine; `away`: what it said may be old, `note` says why. */
+  readonly api: 'in-step' | 'away' | 'none';
+  /** In words; absent where there is nothing to say. */
+  readonly note?: string;
+}
+
 export interface Knowledge {
   place(netns: NetnsId): Place | undefined;
   device(netns: NetnsId, ifindex: number): string | undefined;
@@ -77,6 +181,8 @@ export interface Knowledge {
   listener(netns: NetnsId, tuple: Tuple): ProcessRef | undefined;
   /** Undefined where no rules of the namespace are known. */
   rules(netns: NetnsId): RuleBook | undefined;
+  /** The cluster that the namespace is of or stands beside, as it was at this time (of event). Undefined: of none. */
+  cluster(netns: NetnsId, at: number): ClusterBook | undefined;
 }
 
 /** Knowledge that grows with the stream. */

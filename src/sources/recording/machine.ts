@@ -48,6 +48,9 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
       case 'probes':
       case 'capture':
       case 'heads-missed':
+      case 'kube':
+      case 'kube-gone':
+      case 'kube-state':
         return { ...event, at };
     }
   };

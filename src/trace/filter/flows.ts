@@ -52,6 +52,9 @@ export function flowsOfEvent(event: Event): string[] {
     case 'netns':
     case 'netns-gone':
     case 'rules':
+    case 'kube':
+    case 'kube-gone':
+    case 'kube-state':
     case 'capture':
     case 'heads-missed':
       return [];
