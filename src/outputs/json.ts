@@ -61,6 +61,7 @@ const hop = (h: Hop): Layout<Hop> => ({
   before: h.before && ends(h.before),
   after: h.after && ends(h.after),
   rule: h.rule && rule(h.rule),
+  markedBy: h.markedBy && rule(h.markedBy),
   atMs: h.atMs,
   process: h.process && { pid: h.process.pid, comm: h.process.comm },
   observed: h.observed,

@@ -44,6 +44,9 @@ const hop = z
     before: ends.exactOptional(),
     after: ends.exactOptional(),
     rule: rule.exactOptional(),
+    markedBy: rule
+      .exactOptional()
+      .describe('Of a source rewritten because of a mark: the rule that had the packet marked.'),
     atMs: z.number().exactOptional().describe("Milliseconds since the request's first packet was seen."),
     process: z.object({ pid: z.int(), comm: z.string() }).exactOptional(),
     observed: z.boolean().describe('False: inferred; `inferred` of the request says why.'),

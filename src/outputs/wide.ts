@@ -116,6 +116,7 @@ function hopWords(colors: Colors, hop: Hop): string {
     deviceWords(hop),
     endsWords(hop),
     hop.rule === undefined ? undefined : ruleWords(hop.rule),
+    hop.markedBy === undefined ? undefined : `marked ${ruleWords(hop.markedBy)}`,
     hop.process === undefined ? undefined : `${shown(hop.process.comm)}[${String(hop.process.pid)}]`,
     hop.atMs === undefined ? undefined : `+${hop.atMs.toFixed(3)} ms`,
   ]

@@ -97,6 +97,7 @@ class WayBuilder {
     hop.before = ends(before);
     hop.after = ends(after);
     if (explained.rule !== undefined) hop.rule = explained.rule;
+    if (explained.markedBy !== undefined) hop.markedBy = explained.markedBy;
     this.way.hops.push(this.finish(hop, at, !entry.read));
     if (kind === 'dnat' && explained.rule === undefined && entry.rules !== undefined) this.doubtRule(entry);
     if (kind === 'snat' || kind === 'masquerade') {

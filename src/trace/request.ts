@@ -57,6 +57,8 @@ export interface Hop {
   before?: Ends;
   after?: Ends;
   rule?: Rule;
+  /** Of snat and masquerade by a mark: the rule that had the packet marked. */
+  markedBy?: Rule;
   /** Milliseconds since the request's first packet was seen. */
   atMs?: number;
   process?: { pid: number; comm: string };

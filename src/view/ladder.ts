@@ -2,7 +2,7 @@
 import { exchangeWords } from '../trace/exchange-words.ts';
 import { hopsOfLeg, jointsOf, legsOf, proxyName } from '../trace/legs.ts';
 import type { Joint } from '../trace/legs.ts';
-import type { Ends, Hop, Leg, Request } from '../trace/request.ts';
+import type { Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';
 import { glyph } from './glyphs.ts';
 import { lineWidth, span, type Line, type Span, type Tone } from './paint.ts';
 import { wrap } from '../terminal/text.ts';
@@ -149,7 +149,7 @@ function rung(
     ...device(hop),
     ...(hop.node === undefined || hop.node === place ? [] : [span(`  on ${hop.node}`, 'faint')]),
   ];
-  const details = [...process(hop), ...change(hop, before?.after), ...remarks, ...rule(hop)];
+  const details = [...process(hop), ...change(hop, before?.after), ...remarks, ...rules(hop)];
   return [head, ...below(details, last ? ' ' : glyph.line, width)];
 }
 
@@ -208,12 +208,15 @@ function both(ends: Ends | undefined): Span[] {
   return ends === undefined ? [] : [span(`${ends.src} ${glyph.arrow} ${ends.dst}`)];
 }
 
-function rule({ rule: found }: Hop): Span[] {
-  if (found === undefined) return [];
-  const via = [...found.via, found.chain].join(` ${glyph.then} `);
+function rules({ rule, markedBy }: Hop): Span[] {
   return [
-    ...(found.service === undefined ? [] : [span(`for ${found.service}`, 'name')]),
-    span(`by ${found.family} ${found.table}: ${via}`),
-    span(found.text, 'faint'),
+    ...(rule?.service === undefined ? [] : [span(`for ${rule.service}`, 'name')]),
+    ...(rule === undefined ? [] : ruleLines(rule, 'by')),
+    ...(markedBy === undefined ? [] : ruleLines(markedBy, 'marked by')),
   ];
 }
+
+const ruleLines = ({ family, table, via, chain, text }: Rule, did: string): Span[] => [
+  span(`${did} ${family} ${table}: ${[...via, chain].join(` ${glyph.then} `)}`),
+  span(text, 'faint'),
+];

@@ -163,6 +163,9 @@ describe('who reads it for', () => {
 it('-o wide adds each rule as its tool prints it', () => {
   expect(explain(requests.nodePortCluster, 200, true)).toContain('-j MASQUERADE --random-fully');
   expect(explain(requests.nodePortCluster, 200)).not.toContain('--random-fully');
+  expect(explain(requests.nodePortCluster, 200)).toContain(
+    'marked for it by ip nat: PREROUTING › KUBE-SERVICES › KUBE-NODEPORTS › KUBE-EXT-LOLE4ISW44XBNF3G ("masquerade traffic for default/web:http external destinations")',
+  );
 });
 
 it('fits every width there is, and says nothing that is not known', () => {

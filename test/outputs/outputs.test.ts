@@ -14,6 +14,7 @@ import {
   proxyProtocol,
   sidecar,
 } from '../fixtures/exchanges.ts';
+import { nodePortCluster } from '../fixtures/requests.ts';
 import { request } from '../support/request.ts';
 
 const plain = pc.createColors(false);
@@ -79,6 +80,12 @@ describe('wide', () => {
     );
     expect(wide()).toContain('node-a ~POSTROUTING MASQUERADE src 198.51.100.7:51234→10.100.0.2:40000');
     expect(wide()).toContain('python3[12]');
+  });
+
+  it('has the rule that had a masqueraded packet marked', () => {
+    expect(wide(nodePortCluster)).toContain(
+      'marked by nat/PREROUTING>KUBE-SERVICES>KUBE-NODEPORTS>KUBE-EXT-LOLE4ISW44XBNF3G for default/web:http {-A KUBE-EXT-',
+    );
   });
 
   it('has each leg, what ties it to the one before, and each header that names a client', () => {

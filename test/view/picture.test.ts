@@ -240,6 +240,11 @@ describe('the detail', () => {
                     │ by ip nat: POSTROUTING › KUBE-POSTROUTING
                     │ -A KUBE-POSTROUTING -m comment --comment "kubernetes service
                     │   traffic requiring SNAT" -j MASQUERADE --random-fully
+                    │ marked by ip nat: PREROUTING › KUBE-SERVICES › KUBE-NODEPORTS
+                    │   › KUBE-EXT-LOLE4ISW44XBNF3G
+                    │ -A KUBE-EXT-LOLE4ISW44XBNF3G -m comment --comment "masquerade
+                    │   traffic for default/web:http external destinations" -j
+                    │   KUBE-MARK-MASQ
           0.041 ms  ○ device      node-a  eth0 → eth0
           0.088 ms  ○ device      node-b  eth0 → cbr0
           0.130 ms  ● delivered   default/web-6c9f5d7b8-x2x7q  ~INPUT  in eth0  on no…

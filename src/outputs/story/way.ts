@@ -89,8 +89,11 @@ function stepThere(
   options: WayOptions,
 ): Paragraph[] {
   const text = sentence(stepWords(hop, before, names) + unseen(hop)) + remark;
-  const rule = hop.rule === undefined ? [] : ruleLines(hop.rule, options);
-  return [paragraph(text, timeOf(hop)), ...rule.map((line) => paragraph(line, ''))];
+  const rules = [
+    ...(hop.rule === undefined ? [] : ruleLines(hop.rule, options)),
+    ...(hop.markedBy === undefined ? [] : ruleLines(hop.markedBy, options, 'marked for it ')),
+  ];
+  return [paragraph(text, timeOf(hop)), ...rules.map((line) => paragraph(line, ''))];
 }
 
 /** In a column of twelve; what took longer than a minute and a half is told in seconds. */
@@ -165,8 +168,11 @@ function whereWords(hop: Hop): string {
 const hookOf = ({ hook, hookObserved }: Hop): string | undefined =>
   hook === undefined || hookObserved === true ? hook : `~${hook}`;
 
-function ruleLines(rule: Rule, { rules }: WayOptions): string[] {
+function ruleLines(rule: Rule, { rules }: WayOptions, did = ''): string[] {
   const chains = [...rule.via, rule.chain].filter((chain, i, all) => chain !== all[i - 1]);
   const comment = rule.comment === undefined || rule.comment === rule.service ? '' : ` ("${rule.comment}")`;
-  return [`by ${rule.family} ${rule.table}: ${chains.join(' › ')}${comment}`, ...(rules ? [rule.text] : [])];
+  return [
+    `${did}by ${rule.family} ${rule.table}: ${chains.join(' › ')}${comment}`,
+    ...(rules ? [rule.text] : []),
+  ];
 }
