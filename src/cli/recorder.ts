@@ -51,6 +51,7 @@ export class Recorder {
     const { probes, detail, capture } = standing.tracer;
     this.early = undefined;
     this.writeHeader(standing.names(), probes);
+    for (const event of standing.conntrack()) this.writer.write(event);
     for (const event of [probes, detail, capture]) if (event !== undefined) this.writer.write(event);
   }
 

@@ -150,6 +150,31 @@ export interface EntryEvent {
   readonly reply: Tuple;
 }
 
+/**
+ * What a namespace's conntrack counts of itself (/proc/net/stat/nf_conntrack, summed over processors): at the start, and
+ * when one of the counts of trouble has moved. Counts are since the namespace was made.
+ */
+export interface ConntrackStatsEvent {
+  readonly kind: 'conntrack-stats';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly entries: number;
+  /** nf_conntrack_max, which is one for the machine. */
+  readonly max: number;
+  /** Entries that lost a race for their tuple when their first packet was confirmed: that packet was dropped. */
+  readonly insertFailed: number;
+  /** First packets dropped because the table was full and nothing could be evicted, or memory was short. */
+  readonly drop: number;
+  /** Entries not yet assured that were evicted to make room: the table was full. */
+  readonly earlyDrop: number;
+  /** Races for a tuple that were resolved: the packet took the winner's entry. */
+  readonly clashResolved: number;
+  /** Look-ups begun anew because the table was resized or an entry moved meanwhile. */
+  readonly searchRestart: number;
+  /** Packets that belong to no connection as conntrack sees it: they pass untranslated, or a rule drops them. */
+  readonly invalid: number;
+}
+
 /** bpftrace said that events were lost. */
 export interface LostEvent {
   readonly kind: 'lost';
@@ -250,4 +275,4 @@ export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent | KubeNameEvent
 /** What messages said, and how well they were heard. */
 export type MessageEvent = HeadEvent | CaptureEvent | HeadsMissedEvent;
 
-export type Event = TrafficEvent | TracerEvent | NameEvent | EntryEvent | MessageEvent;
+export type Event = TrafficEvent | TracerEvent | NameEvent | EntryEvent | ConntrackStatsEvent | MessageEvent;

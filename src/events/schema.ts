@@ -113,6 +113,19 @@ const entry = z.object({
   reply: tuple,
 });
 
+const conntrackStats = z.object({
+  kind: z.literal('conntrack-stats'),
+  ...seen,
+  entries: uint,
+  max: uint,
+  insertFailed: uint,
+  drop: uint,
+  earlyDrop: uint,
+  clashResolved: uint,
+  searchRestart: uint,
+  invalid: uint,
+});
+
 const lost = z.object({
   kind: z.literal('lost'),
   at: uint,
@@ -388,6 +401,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   socket,
   retransmit,
   entry,
+  conntrackStats,
   lost,
   tick,
   detail,

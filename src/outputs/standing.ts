@@ -1,12 +1,20 @@
 import type { CaptureEvent } from '../events/head.ts';
-import type { DetailEvent, Event, NameEvent, ProbesEvent } from '../events/event.ts';
+import type {
+  ConntrackStatsEvent,
+  DetailEvent,
+  Event,
+  NameEvent,
+  NetnsId,
+  ProbesEvent,
+} from '../events/event.ts';
 
 /**
- * What a recording that begins now must know: the latest of each namespace and rule set, and what the tracer
- * last said of itself.
+ * What a recording that begins now must know: the latest of each namespace, its rule sets and its conntrack's counts,
+ * and what the tracer last said of itself.
  */
 export class Standing {
   private readonly latest = new Map<string, NameEvent>();
+  private readonly counts = new Map<NetnsId, ConntrackStatsEvent>();
   private probes: ProbesEvent | undefined;
   private detail: DetailEvent | undefined;
   private capture: CaptureEvent | undefined;
@@ -23,6 +31,10 @@ export class Standing {
         for (const kind of ['netns', 'iptables', 'ip6tables', 'nft']) {
           this.latest.delete(`${kind} ${String(event.netns)}`);
         }
+        this.counts.delete(event.netns);
+        break;
+      case 'conntrack-stats':
+        this.counts.set(event.netns, event);
         break;
       case 'kube':
         this.latest.set(`kube ${event.object.uid}`, event);
@@ -47,6 +59,10 @@ export class Standing {
 
   names(): NameEvent[] {
     return [...this.latest.values()];
+  }
+
+  conntrack(): ConntrackStatsEvent[] {
+    return [...this.counts.values()];
   }
 
   get tracer(): {

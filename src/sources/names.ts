@@ -6,6 +6,7 @@ import { Survey } from '../cluster/netns/survey.ts';
 import { hasRules } from '../cluster/netns/tables.ts';
 import { CannotTraceError } from '../events/errors.ts';
 import type { Event } from '../events/event.ts';
+import { ConntrackCounters } from './conntrack/counters.ts';
 import type { Source } from './source.ts';
 
 export interface NamesOptions {
@@ -20,12 +21,13 @@ const RULES_PATIENCE_MS = 3000;
 
 /**
  * Who is who on this machine: namespaces with their links, processes and listeners, and the rules in force
- * in each; all at the start, then what changes.
+ * in each; all at the start, then what changes. With each look goes one at what their conntrack counts.
  */
 export function namesSource({ now }: NamesOptions): Source {
   const stopping = new AbortController();
   const watches = new Map<number, RuleWatch>();
   const survey = new Survey();
+  const counters = new ConntrackCounters();
   let looking: Promise<void> = Promise.resolve();
   let ended: (error: Error | undefined) => void = () => undefined;
   const done = new Promise<Error | undefined>((resolve) => (ended = resolve));
@@ -36,10 +38,13 @@ export function namesSource({ now }: NamesOptions): Source {
     for (const netns of gone) {
       watches.get(netns)?.stop();
       watches.delete(netns);
+      counters.forget(netns);
       emit({ kind: 'netns-gone', at: now(), netns });
     }
     for (const description of changed) emit({ kind: 'netns', at: now(), ...description });
     await Promise.race([watchRules(present, emit), sleep(RULES_PATIENCE_MS, undefined, { ref: false })]);
+    const visitorIn = (netns: number): number | undefined => watches.get(netns)?.visitor;
+    for (const counts of counters.look(present, visitorIn)) emit({ ...counts, at: now() });
   }
 
   async function watchRules(present: readonly Namespace[], emit: (event: Event) => void): Promise<void> {

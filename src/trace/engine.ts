@@ -168,6 +168,7 @@ export class Engine {
       case 'capture':
         this.hearing = event.running;
         return undefined;
+      case 'conntrack-stats':
       case 'tick':
       case 'heads-missed':
         return undefined;

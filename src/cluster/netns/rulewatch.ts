@@ -25,6 +25,7 @@ export class RuleWatch {
   readonly #digests = new Map<string, string>();
   readonly #stopping = new AbortController();
   #monitored = false;
+  #visitor: number | undefined;
   /** Nothing tells when the monitor began to listen; a change before that shows in a second reading. */
   #confirmed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -41,6 +42,11 @@ export class RuleWatch {
   async start(): Promise<void> {
     void this.#monitor();
     await this.#read();
+  }
+
+  /** The process of ours that stands in the namespace, or is about to enter it. */
+  get visitor(): number | undefined {
+    return this.#visitor;
   }
 
   stop(): void {
@@ -62,10 +68,12 @@ export class RuleWatch {
     });
     const { pid } = monitor;
     if (pid !== undefined) visitors.add(pid);
+    this.#visitor = pid;
     this.#monitored = true;
     monitor.stdout.on('data', () => this.#changed());
     await monitor;
     if (pid !== undefined) visitors.delete(pid);
+    this.#visitor = undefined;
     this.#monitored = false;
     this.#changed();
   }

@@ -38,6 +38,7 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
       case 'socket':
       case 'retransmit':
       case 'entry':
+      case 'conntrack-stats':
       case 'netns-gone':
       case 'rules':
       case 'head':

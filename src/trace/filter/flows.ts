@@ -45,6 +45,7 @@ export function flowsOfEvent(event: Event): string[] {
       return [flowOf(event.tuple)];
     case 'entry':
       return [flowOf(event.original), flowOf(event.reply)];
+    case 'conntrack-stats':
     case 'lost':
     case 'tick':
     case 'detail':
