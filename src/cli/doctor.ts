@@ -17,22 +17,30 @@ export async function doctor(context: Context, globals: GlobalOptions): Promise<
   const width = Math.max(...checks.map((check) => shown(check.name).length));
   for (const check of checks) {
     if (globals.output === 'json') context.out.line(JSON.stringify(objectOf(check)));
-    else for (const line of linesOf(colors, check, width)) context.out.line(line);
+    else for (const line of linesOf(colors, check, width, globals.verbose)) context.out.line(line);
   }
   return checks.some((check) => check.ok === false) ? CANNOT_TRACE : 0;
 }
 
-const objectOf = ({ name, ok, found, mend }: Check): Check => ({
+const objectOf = ({ name, ok, found, means, mend, values }: Check): Check => ({
   name: shown(name),
   ok,
-  found: shown(found),
-  ...(mend !== undefined && { mend: shown(mend) }),
+  found: shown(found, TEXT_LIMIT),
+  ...(means !== undefined && { means: shown(means, TEXT_LIMIT) }),
+  ...(mend !== undefined && { mend: shown(mend, TEXT_LIMIT) }),
+  ...(values && { values }),
 });
 
-function* linesOf(colors: Colors, check: Check, width: number): Generator<string> {
-  const { name, ok, found, mend } = objectOf(check);
+/** Sentences, with the names of devices in them. */
+const TEXT_LIMIT = 1_000;
+
+/** What it means is said of what is not well, and with --verbose of all. */
+function* linesOf(colors: Colors, check: Check, width: number, verbose: boolean): Generator<string> {
+  const { name, ok, found, means, mend } = objectOf(check);
   const mark =
     ok === true ? colors.green('ok  ') : ok === 'warn' ? colors.yellow('warn') : colors.red('FAIL');
+  const indent = `     ${' '.repeat(width)}  `;
   yield `${mark} ${name.padEnd(width)}  ${found}`;
-  if (mend !== undefined) yield `     ${' '.repeat(width)}  ${colors.dim('→')} ${mend}`;
+  if (means !== undefined && (verbose || ok !== true)) yield `${indent}${colors.dim(means)}`;
+  if (mend !== undefined) yield `${indent}${colors.dim('→')} ${mend}`;
 }

@@ -1,7 +1,7 @@
 import { expect, describe, it } from 'vitest';
 import { checkMachine } from '../../../src/sources/machine.ts';
 import { checkBpftrace, probesCheck } from '../../../src/sources/machine/kernel.ts';
-import { conntrackCheck, kubeProxyCheck, parseConntrackStat } from '../../../src/sources/machine/nodes.ts';
+import { kubeProxyCheck } from '../../../src/sources/machine/nodes.ts';
 import {
   checkCapabilities,
   checkLockdown,
@@ -64,28 +64,6 @@ describe('probes', () => {
       found: 'without tcp/tcp_retransmit_skb',
     });
     expect(probesCheck(['net/net_dev_queue']).ok).toBe(false);
-  });
-});
-
-describe('conntrack', () => {
-  const STAT =
-    'entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop\n' +
-    '0000001a  00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000002 00000001 00000000\n' +
-    '0000001a  00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000\n';
-
-  it('adds up counts over processors, but not entries', () => {
-    expect(parseConntrackStat(STAT, 100)).toEqual({ entries: 26, max: 100, insertFailed: 3, dropped: 1 });
-    expect(parseConntrackStat('', 100)).toBeUndefined();
-  });
-
-  it('warns of a table that is about to be full', () => {
-    const use = { max: 100, insertFailed: 0, dropped: 0 };
-    expect(conntrackCheck('a', { ...use, entries: 89 }).ok).toBe(true);
-    expect(conntrackCheck('a', { ...use, entries: 90 })).toMatchObject({
-      ok: 'warn',
-      mend: expect.stringContaining('nf_conntrack_max') as string,
-    });
-    expect(conntrackCheck('a', undefined).ok).toBe(true);
   });
 });
 
