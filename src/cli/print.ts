@@ -6,6 +6,7 @@ import type { Source } from '../sources/source.ts';
 import { Engine } from '../trace/engine.ts';
 import type { Filter } from '../trace/filter/filter.ts';
 import type { Request } from '../trace/request.ts';
+import type { Gate } from './gate.ts';
 import type { Notes } from './notes.ts';
 import { Pipeline } from './pipeline.ts';
 import type { Recorder } from './recorder.ts';
@@ -23,6 +24,8 @@ export interface PrintOptions {
   readonly sink: LineSink;
   /** Absent: requests are counted and not printed. */
   readonly output?: Output;
+  /** Only what it finds wanting is printed, and ends the run with an error. */
+  readonly gate?: Gate;
   readonly recorder?: Recorder;
   /** Told each request that is printed or counted. */
   readonly found?: (request: Request) => void;
@@ -34,7 +37,7 @@ export interface PrintOptions {
 
 /** @returns the exit status */
 export async function print(options: PrintOptions): Promise<number> {
-  const { wallOffset, maxConnections, filter, notes, sink, output, recorder, count } = options;
+  const { wallOffset, maxConnections, filter, notes, sink, output, gate, recorder, count } = options;
   const stop = new Stop();
   const tracer = new TracerNotes(notes);
   let printed = 0;
@@ -50,9 +53,12 @@ export async function print(options: PrintOptions): Promise<number> {
     if (printed === count) return;
     if (!counted.has(request.id)) printed++;
     if (count !== undefined) counted.add(request.id);
-    printHeader();
     options.found?.(request);
-    if (output !== undefined) sink.line(output.render(request));
+    const unmet = gate?.take(request);
+    if (gate === undefined || unmet !== undefined) {
+      printHeader();
+      if (output !== undefined) sink.line(output.render(request, unmet));
+    }
     if (printed === count) stop.because({ by: 'count' });
   };
   const engine = new Engine(new ClusterKnowledge(), { maxConnections, wallOffset });
@@ -70,7 +76,7 @@ export async function print(options: PrintOptions): Promise<number> {
     },
     ready: () => {
       notes.progress('tracing; Ctrl-C ends it');
-      printHeader();
+      if (gate === undefined) printHeader();
     },
   });
   const open = printed === count ? [] : pipeline.open();
@@ -95,5 +101,7 @@ export async function print(options: PrintOptions): Promise<number> {
   if (cause.by !== 'closed') notes.say(counts.join(', '));
   const error = errorOf(cause);
   if (error !== undefined) throw error;
-  return sink.leftOut > 0 ? 1 : 0;
+  const failure = gate?.failure;
+  if (failure !== undefined && cause.by !== 'closed') throw failure;
+  return sink.leftOut > 0 || failure !== undefined ? 1 : 0;
 }

@@ -5,6 +5,7 @@ import { UsageError } from '../events/errors.ts';
 import { RecordingSource } from '../sources/recording/source.ts';
 import type { Context } from './context.ts';
 import { filterFrom } from './filters.ts';
+import { gateFrom } from './gate.ts';
 import { globalsOf, hasColor, outputOf as linesOf } from './globals.ts';
 import { isWatched } from './is-watched.ts';
 import { notesOn } from './notes.ts';
@@ -29,10 +30,17 @@ export async function replay(
   const flags = verb.opts<ReplayFlags>();
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);
+  const gate = gateFrom(verb);
   const notes = notesOn(context.stderr, globals);
   const live = flags.live ?? false;
   if (live && !isWatched(context)) {
     throw new UsageError('--live needs a terminal', 'leave it out: replay then prints as trace does');
+  }
+  if (live && gate !== undefined) {
+    throw new UsageError(
+      '--live prints nothing that --expect could be held against',
+      'leave out one of them',
+    );
   }
   const speed = flags.speed ?? (live ? 1 : 0);
   // On the full screen there is no line for a note; what could not be read is said when it is left.
@@ -56,6 +64,7 @@ export async function replay(
       ...common,
       sink: context.out,
       output,
+      ...(gate && { gate }),
       ...(flags.count !== undefined && { count: flags.count }),
     });
   }

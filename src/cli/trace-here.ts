@@ -4,6 +4,7 @@ import { wallOffset } from '../events/recording.ts';
 import { readClocks } from '../sources/clock.ts';
 import type { Context } from './context.ts';
 import { filterFrom } from './filters.ts';
+import { gateFrom } from './gate.ts';
 import { globalsOf, outputOf as linesOf } from './globals.ts';
 import type { OutputOf } from './globals.ts';
 import { LiveSource } from './live-source.ts';
@@ -33,6 +34,7 @@ export async function traceHere(
   const options = verb.opts<TraceHereOptions>();
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);
+  const gate = gateFrom(verb);
   checkTracing(options);
   const notes = notesOn(context.stderr, globals);
   const clocks = readClocks();
@@ -47,6 +49,7 @@ export async function traceHere(
       notes,
       sink: context.out,
       ...(record?.silent !== true && { output: outputOf(globals, context.stdout, context.env) }),
+      ...(gate && { gate }),
       ...(recording && { recorder: recording.recorder }),
       ...(recording?.selection && { found: (request) => recording.selection?.want(request) }),
       ...(options.count !== undefined && { count: options.count }),

@@ -18,9 +18,9 @@ import type { Output } from './output.ts';
 export function jsonOutput(storyOf?: (request: Request) => readonly string[]): Output {
   return {
     header: () => undefined,
-    render(request) {
-      const laid = requestOf(request);
-      return safe(JSON.stringify(storyOf ? { ...laid, story: storyOf(request) } : laid));
+    render(request, unmet) {
+      const laid = { ...requestOf(request), story: storyOf?.(request), unmet };
+      return safe(JSON.stringify(laid));
     },
   };
 }

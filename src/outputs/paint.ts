@@ -1,5 +1,6 @@
 import type { Colors } from 'picocolors/types.js';
 import type { Request } from '../trace/request.ts';
+import { shown } from './words.ts';
 
 /** Verdict and state stand out in the same colours in every text output. */
 export function paintVerdict(colors: Colors, request: Request, text: string): string {
@@ -30,3 +31,7 @@ export function paintState(colors: Colors, request: Request, text: string): stri
       return request.failure === undefined ? colors.dim(text) : colors.red(text);
   }
 }
+
+/** `not client-ip=preserved`, of what was expected of a request. */
+export const paintUnmet = (colors: Colors, unmet: readonly string[] = []): string | undefined =>
+  unmet.length === 0 ? undefined : colors.red(`not ${unmet.map((text) => shown(text)).join(', ')}`);

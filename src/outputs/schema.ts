@@ -201,6 +201,10 @@ true satisfies Same<z.infer<typeof requestSchema>, Request>;
 const line = requestSchema
   .extend({
     story: z.array(z.string()).exactOptional().describe('`nathop explain` alone: the request in words.'),
+    unmet: z
+      .array(z.string())
+      .exactOptional()
+      .describe('With --expect alone: what was expected of it and is not so.'),
   })
   .meta({ title: 'nathop request', description: 'One line of `nathop trace -o json`.' });
 

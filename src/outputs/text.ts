@@ -3,7 +3,7 @@ import type { Colors } from 'picocolors/types.js';
 import { jointsOf, proxyName } from '../trace/legs.ts';
 import type { Request } from '../trace/request.ts';
 import type { Output } from './output.ts';
-import { paintState, paintVerdict } from './paint.ts';
+import { paintState, paintUnmet, paintVerdict } from './paint.ts';
 import {
   address,
   addressAndName,
@@ -23,7 +23,7 @@ export function textOutput(colors: Colors): Output {
       colors.dim(
         'TIME         CLIENT → DIALLED → REWRITES → SERVER, ASKED, SOURCE IT SAW, CLIENT IP, STATE, TOOK',
       ),
-    render: (request) => {
+    render: (request, unmet) => {
       const facts = [
         wayOf(colors, request),
         askedOf(request),
@@ -33,6 +33,7 @@ export function textOutput(colors: Colors): Output {
         tookOf(request),
         request.inferred.length > 0 ? 'partly inferred' : undefined,
         lossOf(request),
+        paintUnmet(colors, unmet),
       ];
       return `${colors.dim(timeOf(request))} ${facts.filter((fact) => fact !== undefined).join(', ')}`;
     },

@@ -5,7 +5,7 @@ import { hopsOfLeg, jointsOf, legsOf, proxyName } from '../trace/legs.ts';
 import type { Joint } from '../trace/legs.ts';
 import type { Carrier, Endpoint, Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';
 import type { Output } from './output.ts';
-import { paintState, paintVerdict } from './paint.ts';
+import { paintState, paintUnmet, paintVerdict } from './paint.ts';
 import {
   addressAndName,
   askedOf,
@@ -25,7 +25,7 @@ export function wideOutput(colors: Colors): Output {
       colors.dim(
         'TIME         ID PROTOCOL CLIENT → DIALLED | ASKED | HOPS | REPLY | SERVER | CLIENT IP | STATE',
       ),
-    render: (request) =>
+    render: (request, unmet) =>
       [
         `${colors.dim(timeOf(request))} ${shown(request.id)} ${request.protocol} ` +
           `${endpointWords(request.client)} → ${colors.bold(endpointWords(request.dialled))}`,
@@ -42,6 +42,7 @@ export function wideOutput(colors: Colors): Output {
           ? `inferred: ${request.inferred.map((why) => shown(why)).join('; ')}`
           : undefined,
         lossOf(request),
+        paintUnmet(colors, unmet),
       ]
         .filter((part) => part !== undefined)
         .join(' | '),

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
 import { addFilters } from '../filters.ts';
+import { addExpect } from '../gate.ts';
 import { fileName } from '../file-name.ts';
 import { addLimits } from '../limits.ts';
 import { addEngine } from '../tracing-options.ts';
@@ -20,6 +21,7 @@ export function replayVerb(context: Context): Command {
     );
   addLimits(verb);
   addEngine(verb);
+  addExpect(verb);
   addFilters(verb);
   return verb
     .addHelpText(
@@ -28,7 +30,8 @@ export function replayVerb(context: Context): Command {
 Examples:
   nathop replay before.nathop
   nathop replay node-a.nathop node-b.nathop -o wide --service default/web
-  nathop replay before.nathop --live --speed 0`,
+  nathop replay before.nathop --live --speed 0
+  nathop replay after.nathop --expect client-ip=preserved --expect 'http-status=!5xx'`,
     )
     .action(async (paths: string[]) => {
       const { replay } = await import('../replay.ts');

@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import { UsageError } from '../../events/errors.ts';
 import { nearest } from '../../events/suggest.ts';
-import type { HopKind, Request } from '../request.ts';
+import type { FailureKind, HopKind, LossCause, Request } from '../request.ts';
 import { exchangesOf, hopsOf, nodesOf, podsOf, servicesOf, wayOf } from './way.ts';
 
 export type Test = (request: Request) => boolean;
@@ -13,6 +13,8 @@ export type Test = (request: Request) => boolean;
 export interface Field {
   readonly name: string;
   readonly short?: string;
+  /** Another name, for where it is typed as NAME=VALUE. */
+  readonly alias?: string;
   /** As help prints it after the flag. */
   readonly value: string;
   readonly help: string;
@@ -39,6 +41,33 @@ const STATES = [
   'dropped',
   'unanswered',
 ] as const satisfies readonly Request['state'][];
+
+/** Every one there is, so that one added to the type cannot be forgotten here. */
+const CAUSES = Object.keys({
+  'masquerade-external-traffic-policy': true,
+  'masquerade-hairpin': true,
+  'masquerade-off-cluster': true,
+  'masquerade-all': true,
+  'masquerade-cni-outgoing': true,
+  'masquerade-hostport': true,
+  'snat-rule': true,
+  proxy: true,
+  'load-balancer': true,
+} satisfies Record<LossCause, true>);
+const FAILURES = Object.keys({
+  refused: true,
+  'rejected-no-endpoints': true,
+  'rejected-by-rule': true,
+  'dropped-by-rule': true,
+  'dropped-by-kernel': true,
+  'no-local-endpoint': true,
+  unanswered: true,
+  reset: true,
+  'dns-nxdomain': true,
+  'stale-conntrack': true,
+  'dns-unanswered': true,
+  'proxy-protocol-mismatch': true,
+} satisfies Record<FailureKind, true>);
 
 export const FIELDS: readonly Field[] = [
   {
@@ -109,6 +138,17 @@ export const FIELDS: readonly Field[] = [
     },
   },
   {
+    name: 'server',
+    value: '<ns/name|address|cidr>',
+    help: 'who served it in the end, by name or address',
+    test: (value) => {
+      const inside = parseRange(value);
+      if (inside !== undefined) return ({ server }) => server !== undefined && inside(server.ip);
+      const isNamed = nameTest('server', value);
+      return ({ server }) => server?.name !== undefined && isNamed(server.name);
+    },
+  },
+  {
     name: 'namespace',
     short: 'n',
     value: '<name>',
@@ -136,10 +176,25 @@ export const FIELDS: readonly Field[] = [
   },
   {
     name: 'verdict',
+    alias: 'client-ip',
     value: '<word>',
     help: "what became of the client's address",
     choices: VERDICTS,
     test: (value) => (request) => request.clientIp.verdict === value,
+  },
+  {
+    name: 'cause',
+    value: '<word>',
+    help: "why the client's address was lost",
+    choices: [...CAUSES, 'none'],
+    test: (value) => (request) => (request.clientIp.cause ?? 'none') === value,
+  },
+  {
+    name: 'failure',
+    value: '<word>',
+    help: 'what broke on the way, as told in words; what HTTP answers is http-status',
+    choices: [...FAILURES, 'none'],
+    test: (value) => (request) => (request.failure?.kind ?? 'none') === value,
   },
   {
     name: 'state',
@@ -228,7 +283,7 @@ export function testOf(field: Field, value: string): Test {
 }
 
 export function fieldNamed(name: string): Field {
-  const field = FIELDS.find((f) => f.name === name || f.short === name);
+  const field = FIELDS.find((f) => f.name === name || f.short === name || f.alias === name);
   if (field !== undefined) return field;
   const names = FIELDS.map((f) => f.name);
   const near = nearest(name, names);
@@ -277,7 +332,7 @@ function some<T>(values: Iterable<T>, test: (value: T) => boolean): boolean {
 }
 
 /** `ns/name`, or a name alone for one of any namespace; what follows a colon is a Service's port. */
-function nameTest(field: 'service' | 'pod', value: string): (name: string) => boolean {
+function nameTest(field: 'service' | 'pod' | 'server', value: string): (name: string) => boolean {
   const [first = '', second, ...rest] = value.split('/');
   if (first === '' || second === '' || rest.length > 0) {
     throw new UsageError(

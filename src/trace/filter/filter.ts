@@ -50,7 +50,7 @@ export function parseFilter(text: string): Filter {
   return allOf([...[...values].map(([field, given]) => clauseOf(field, given)), ...words]);
 }
 
-interface Clause {
+export interface Clause {
   readonly text: string;
   readonly test: Test;
 }
@@ -62,7 +62,8 @@ function allOf(clauses: readonly Clause[]): Filter {
   };
 }
 
-function clauseOf(field: Field, given: readonly string[]): Clause {
+/** Of the values one must fit, if any are wanted, and none of the excluded. */
+export function clauseOf(field: Field, given: readonly string[]): Clause {
   const values = given.flatMap((value) => value.split(',')).map((value) => value.trim());
   const excluded = values.filter((v) => v.startsWith('!')).map((v) => testOf(field, v.slice(1)));
   const wanted = values.filter((v) => !v.startsWith('!')).map((v) => testOf(field, v));
@@ -74,7 +75,7 @@ function clauseOf(field: Field, given: readonly string[]): Clause {
   };
 }
 
-const negated = (value: string): string => (value.startsWith('!') ? value.slice(1) : `!${value}`);
+export const negated = (value: string): string => (value.startsWith('!') ? value.slice(1) : `!${value}`);
 
 /** A bare word: an address or range on the way, or a piece of anything that is shown. */
 function wordClause(token: string): Clause {
