@@ -1,20 +1,17 @@
-/**
- * Debian's packages that nathop needs to trace, that the lab needs besides, to compile what npm brings as
- * source (cap, which also opens libpcap by the name that only its development package has, and node-pty for the
- * tests), and what the benches compare with.
- */
-export const runtime = [
-  'bpftrace',
-  'iproute2',
-  'iptables',
-  'nftables',
-  'conntrack',
-  'util-linux',
-  'libpcap0.8',
-  'tcpdump',
-];
-export const lab = ['python3', 'nfacct', 'nginx', 'haproxy', 'dnsmasq-base', 'openssl'];
-export const build = ['g++', 'make', 'libpcap-dev'];
-/** Of these, what Debian would run as a service. */
-export const services = ['nginx', 'haproxy'];
-export const bench = ['mmdebstrap'];
+/** Debian's packages by what needs them: packages.txt says which, and why. */
+import { readFileSync } from 'node:fs';
+
+const list = readFileSync(new URL('packages.txt', import.meta.url), 'utf8');
+
+export const runtime = group('runtime');
+export const lab = group('lab');
+export const services = group('services');
+export const build = group('build');
+export const bench = group('bench');
+
+/** @param {string} name @returns {string[]} */
+function group(name) {
+  const line = list.split('\n').find((text) => text.startsWith(`${name}: `));
+  if (line === undefined) throw new Error(`packages.txt has no group ${name}`);
+  return line.slice(name.length + 2).split(' ');
+}

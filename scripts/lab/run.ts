@@ -35,7 +35,7 @@ export async function run(
     if (error.code === 'ENOENT') {
       throw new LabError(
         `${command} is not installed`,
-        'Run `npm run setup`, or install the packages in scripts/packages.mjs.',
+        'Run `npm run setup`, or install the packages in scripts/packages.txt.',
       );
     }
     const stderr: unknown = error.stderr;
