@@ -7,6 +7,7 @@ import { access, readFile, readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Subprocess } from 'execa';
+import { toolEnvironment } from '../../cluster/netns/run.ts';
 import { tied } from '../../cluster/netns/tied.ts';
 
 const MOUNT_POINTS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
@@ -32,16 +33,26 @@ async function mountPrivately(): Promise<Tracefs> {
   // A process that only holds the namespace open.
   const holder = execa(
     ...tied('KILL', ['unshare', '--mount', '--propagation', 'private', 'sleep', 'infinity']),
-    { stdin: 'ignore', stdout: 'ignore', stderr: 'pipe', reject: false, detached: true },
+    {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      stderr: 'pipe',
+      reject: false,
+      detached: true,
+      env: toolEnvironment(),
+    },
   );
   const close = async (): Promise<void> => {
-    holder.kill('SIGKILL');
+    // What could not be started has process id 0, and that is all of our own group (kill(2)).
+    if (holder.pid !== undefined) holder.kill('SIGKILL');
     await holder;
   };
   try {
     const pid = await unshared(holder);
     const enter = [`--mount=/proc/${String(pid)}/ns/mnt`, '--wd=/'];
-    await execa('nsenter', [...enter, '--', 'mount', '-t', 'tracefs', 'tracefs', PRIVATE_POINT]);
+    await execa('nsenter', [...enter, '--', 'mount', '-t', 'tracefs', 'tracefs', PRIVATE_POINT], {
+      env: toolEnvironment(),
+    });
     // The holder's root shows its own mounts.
     return mounted(`/proc/${String(pid)}/root${PRIVATE_POINT}`, enter, close);
   } catch (error) {
