@@ -1,6 +1,7 @@
 /** Bundles src/ into dist/, so that nathop starts in a third of a second. */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { licensesOf } from './licenses.mjs';
 
 /** Ink's connection to React's developer tools, which production never makes. */
 const withoutDevtools = {
@@ -12,7 +13,7 @@ const withoutDevtools = {
 };
 
 rmSync('dist', { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: { nathop: 'src/main.ts', 'capture-child': 'src/capture-child.ts' },
   outdir: 'dist',
   bundle: true,
@@ -27,7 +28,8 @@ await build({
   minifyWhitespace: true,
   sourcemap: 'linked',
   sourcesContent: false,
-  legalComments: 'linked',
+  legalComments: 'none',
+  metafile: true,
   // React chooses its build by this when it is bundled.
   define: { 'process.env.NODE_ENV': '"production"' },
   // Native, and may be absent.
@@ -40,3 +42,4 @@ await build({
   logLevel: 'warning',
 });
 chmodSync('dist/nathop.js', 0o755);
+writeFileSync('dist/LICENSES.txt', licensesOf(Object.keys(metafile.inputs)));
