@@ -117,11 +117,14 @@ const leg = (l: Leg): Layout<Leg> => ({
   joinedBy: l.joinedBy && { evidence: l.joinedBy.evidence, text: l.joinedBy.text },
 });
 
-const failure = (f: Failure): Laid<Failure> => ({
+const failure = (f: Failure): Layout<Failure> => ({
   kind: f.kind,
+  detail: f.detail,
   atHop: f.atHop,
   reason: f.reason,
   text: f.text,
+  evidence: f.evidence,
+  next: f.next,
 });
 
 const requestOf = (r: Request): Layout<Request> => ({

@@ -2,21 +2,15 @@
 import type { DnsHead } from '../events/head.ts';
 import { clientIpOf } from './carriers.ts';
 import type { TiedLeg } from './carriers.ts';
+import { requestFailure } from './failure/request.ts';
+import type { Learnt } from './failure/request.ts';
 import { firstOf, legsOf, timeBetween } from './exchange.ts';
 import type { Exchange, Joint } from './exchange.ts';
 import { milliseconds } from './hops.ts';
 import type { Lookup, Lookups } from './lookups.ts';
-import { mismatchOf } from './proxy-mismatch.ts';
-import type { ProxySpeakers } from './proxy-mismatch.ts';
 import { idOf as connectionId, render, wallTime } from './render.ts';
 import type { Circumstances } from './render.ts';
-import type { Dns, Failure, Hop, Http, Leg, Request, State } from './request.ts';
-
-/** What was learnt of others, and bears on this one. */
-export interface Learnt {
-  readonly lookups: Lookups;
-  readonly speakers: ProxySpeakers;
-}
+import type { Dns, Hop, Http, Leg, Request, State } from './request.ts';
 
 export function compose(told: Exchange, learnt: Learnt, circumstances: Circumstances): Request {
   const legs = legsOf(told).map((exchange): TiedLeg => ({
@@ -31,7 +25,7 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
   const http = httpOf(told, legs);
   const tls = first.exchange.connection.dialogue?.tls;
   const dns = dnsOf(told, first, learnt.lookups, circumstances);
-  const failure = failureOf(told, legs, starts, learnt);
+  const failure = requestFailure(told, legs, starts, learnt);
   const served = legs.slice(0, 1 + legs.indexOf(last));
   const { protocol, client, dialled } = first.base;
   const { server, sourceSeenByServer } = last.base;
@@ -260,55 +254,6 @@ const firstOfEach = (tries: readonly Lookup[]): Lookup[] =>
 function triesOf(exchange: Exchange, lookups: Lookups): Lookup[] {
   const { asked } = exchange;
   return asked?.message.what === 'dns' ? lookups.alike(exchange, asked.message, exchange.since) : [];
-}
-
-function failureOf(
-  told: Exchange,
-  legs: readonly TiedLeg[],
-  starts: readonly number[],
-  { lookups, speakers }: Learnt,
-): Failure | undefined {
-  if (told.asked?.message.what === 'dns') return lookupFailure(told, told.asked.message, legs, lookups);
-  for (const [leg, { exchange, base }] of legs.entries()) {
-    const mismatch = mismatchOf(exchange, speakers);
-    if (mismatch === undefined) continue;
-    const atHop = (starts[leg] ?? 0) + base.hops.length - 1;
-    return { kind: 'proxy-protocol-mismatch', ...(base.hops.length > 0 && { atHop }), ...mismatch };
-  }
-  // An answer is one, unless it says itself that it was asked for in vain.
-  if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;
-  const failed = legs.findLastIndex(({ base }) => base.failure !== undefined);
-  const failure = legs[failed]?.base.failure;
-  if (failure?.atHop === undefined) return failure;
-  return { ...failure, atHop: failure.atHop + (starts[failed] ?? 0) };
-}
-
-function lookupFailure(
-  told: Exchange,
-  { name, type }: DnsHead,
-  legs: readonly TiedLeg[],
-  lookups: Lookups,
-): Failure | undefined {
-  const answer = told.answer?.message;
-  const resolver = legs[0]?.base.dialled;
-  const whom = resolver?.name ?? resolver?.ip ?? 'the resolver';
-  if (answer?.what !== 'dns') {
-    if (told.endedAt === 0) return undefined;
-    const below = legs[0]?.base.failure;
-    if (below?.kind === 'stale-conntrack') return below;
-    const atHop = below?.atHop === undefined ? {} : { atHop: below.atHop };
-    const why = below === undefined ? '' : ` ${below.text}`;
-    return {
-      kind: 'dns-unanswered',
-      ...atHop,
-      reason: below?.reason ?? 'no answer',
-      text: `No answer from ${whom} for ${name} (${type}).${why}`,
-    };
-  }
-  // Another name of the search list is tried next: nothing has failed yet.
-  const goesOn = triesOf(told, lookups).some(({ at }) => at > told.since);
-  if (answer.rcode !== 'NXDOMAIN' || goesOn) return undefined;
-  return { kind: 'dns-nxdomain', reason: 'NXDOMAIN', text: `${whom} knows no ${name} (${type}).` };
 }
 
 const BY_TIME = {

@@ -37,35 +37,60 @@ export function isUnderstood({ connection, answer }: Exchange): boolean {
   );
 }
 
+/** @returns what there is to say of it beyond its kind and hop */
 export function mismatchOf(
   { connection, asked, answer }: Exchange,
   speakers: ProxySpeakers,
-): Pick<Failure, 'reason' | 'text'> | undefined {
+): Omit<Failure, 'kind' | 'atHop'> | undefined {
   const { dialogue, ending } = connection;
   const header = dialogue?.proxyHeader;
   const said = answer?.message;
   const status = said?.what === 'http-response' ? said.status : dialogue?.unaskedStatus;
   const hungUp = answer === undefined && (ending.reset?.direction === 'reply' || ending.finReply);
   const to = `${connection.client.dst}:${String(connection.client.dport)}`;
+  const closed = `${to} ${ending.reset?.direction === 'reply' ? 'reset' : 'closed'} the connection without an answer`;
   if (header !== undefined) {
+    const sent = `a PROXY header of version ${String(header.version)} was sent to ${to}`;
     if (header.fault !== undefined && hungUp) {
-      return { reason: header.fault, text: `The PROXY header sent to ${to} is wrong: ${header.fault}.` };
+      return {
+        detail: 'bad-header',
+        reason: header.fault,
+        text: `The PROXY header sent to ${to} is wrong: ${header.fault}.`,
+        evidence: [sent, closed],
+        next: 'Mend what sends the header: its format is that of version 1 or 2 of the PROXY protocol, and nothing may stand before it.',
+      };
     }
     if (speakers.has(connection)) return undefined;
     const version = `PROXY protocol version ${String(header.version)}`;
+    const next = `Make ${to} expect the header (nginx: \`listen … proxy_protocol\`; ingress-nginx: \`use-proxy-protocol\`), or stop sending it there.`;
     if (status === BAD_REQUEST) {
-      const text = `${to} was sent a header of ${version} and took it for the request: it does not speak it, or not there.`;
-      return { reason: 'HTTP 400', text };
+      return {
+        detail: 'not-expected',
+        reason: 'HTTP 400',
+        text: `${to} was sent a header of ${version} and took it for the request: it does not speak it, or not there.`,
+        evidence: [sent, `${to} answered HTTP 400`],
+        next,
+      };
     }
     if (!hungUp) return undefined;
     return {
+      detail: 'not-expected',
       reason: 'closed without an answer',
       text: `${to} was sent a header of ${version} and closed without an answer: it does not speak it, or not there.`,
+      evidence: [sent, closed],
+      next,
     };
   }
   if (asked?.message.what !== 'http-request' || !hungUp || !speakers.has(connection)) return undefined;
   return {
+    detail: 'missing-header',
     reason: 'closed without an answer',
     text: `${to} closed without an answer: it takes connections with a PROXY header, and this one had none.`,
+    evidence: [
+      `a request without a PROXY header was sent to ${to}`,
+      closed,
+      'others that sent one were answered there',
+    ],
+    next: `Make what dials ${to} send the header (HAProxy: \`send-proxy-v2\`), or dial a port that does not demand it.`,
   };
 }

@@ -3,7 +3,7 @@ import { inumOf } from '../events/netns.ts';
 import type { NetnsId } from '../events/event.ts';
 import type { Tuple } from '../events/tuple.ts';
 import type { Connection } from './connection.ts';
-import { failureOf } from './failure.ts';
+import { failureOf } from './failure/failure.ts';
 import { milliseconds, wayOf } from './hops.ts';
 import type { Way } from './hops.ts';
 import { stateOf } from './lifecycle.ts';
@@ -27,7 +27,7 @@ export function render(connection: Connection, circumstances: Circumstances): Re
   const state = stateOf(connection, level);
   const way = wayOf(connection, knowledge);
   const { client, origin, firstAt, beginningSeen, protocol } = connection;
-  const failure = failureOf(connection, way, state, lost);
+  const failure = failureOf({ connection, way, knowledge, lost }, state);
   const server = serverOf(connection, way, lost);
   const end = connection.endedAt > 0 ? connection.endedAt : connection.lastAt;
   return {

@@ -118,18 +118,70 @@ export type FailureKind =
   | 'no-local-endpoint'
   | 'unanswered'
   | 'reset'
-  | 'dns-nxdomain'
+  | 'conntrack-full'
+  | 'conntrack-clash'
   | 'stale-conntrack'
+  | 'asymmetric-reply'
+  | 'dns-nxdomain'
   | 'dns-unanswered'
   | 'proxy-protocol-mismatch';
 
+/** What tells failures of one kind apart. */
+export type FailureDetail =
+  // refused
+  | 'no-listener'
+  // rejected-by-rule, dropped-by-rule
+  | 'unknown-port'
+  | 'unassigned-cluster-ip'
+  | 'source-ranges'
+  | 'network-policy'
+  | 'no-endpoints'
+  // rejected-no-endpoints
+  | 'no-pods'
+  | 'not-ready'
+  | 'terminating'
+  // dropped-by-kernel
+  | 'no-route'
+  | 'reverse-path'
+  | 'neighbour-failed'
+  | 'queue-full'
+  | 'too-big'
+  // unanswered: how far it got, or that it stopped later
+  | 'not-delivered'
+  | 'delivered'
+  | 'left-the-trace'
+  | 'stopped-midway'
+  | 'large-packets-lost'
+  // asymmetric-reply
+  | 'other-way'
+  | 'not-translated-back'
+  | 'answer-dropped'
+  // reset
+  | 'by-server'
+  | 'by-client'
+  | 'by-middle'
+  // conntrack-clash
+  | 'same-tuple'
+  | 'ports-exhausted'
+  // dns-nxdomain
+  | 'search-list'
+  // proxy-protocol-mismatch
+  | 'not-expected'
+  | 'missing-header'
+  | 'bad-header';
+
 export interface Failure {
   kind: FailureKind;
+  detail?: FailureDetail;
   /** Index into hops. */
   atHop?: number;
   /** What the kernel or the packet said: a drop reason, an ICMP code, an errno. */
   reason: string;
   text: string;
+  /** The events that speak for it, in words, with times and places. */
+  evidence: string[];
+  /** What a person can do next. */
+  next: string;
 }
 
 export interface Http {

@@ -5,6 +5,7 @@ import { jsonOutput } from '../../src/outputs/json.ts';
 import { jsonSchema, requestSchema } from '../../src/outputs/schema.ts';
 import { textOutput } from '../../src/outputs/text.ts';
 import { wideOutput } from '../../src/outputs/wide.ts';
+import type { Failure } from '../../src/trace/request.ts';
 import {
   byName,
   ingressCarried,
@@ -67,7 +68,13 @@ describe('text', () => {
   });
 
   it('names the failure beside the state', () => {
-    const failure = { kind: 'no-local-endpoint', reason: 'NETFILTER_DROP', text: 'x' } as const;
+    const failure = {
+      kind: 'no-local-endpoint',
+      reason: 'NETFILTER_DROP',
+      text: 'x',
+      evidence: [],
+      next: 'y',
+    } satisfies Failure;
     expect(text(request({ state: 'dropped', failure }))).toContain('dropped (no-local-endpoint)');
   });
 });
@@ -151,7 +158,7 @@ describe('json', () => {
   it('holds every field unchanged, hostile ones too', () => {
     const subject = request({
       inferred: [hostile],
-      failure: { kind: 'reset', atHop: 2, reason: 'RST', text: 'x' },
+      failure: { kind: 'reset', atHop: 2, reason: 'RST', text: 'x', evidence: [], next: 'y' },
     });
     expect(JSON.parse(json(subject))).toEqual(subject);
   });

@@ -81,7 +81,13 @@ describe('the list', () => {
   });
 
   it('does not speak of listeners where an ICMP error refused', () => {
-    const failure = { kind: 'refused' as const, reason: 'ICMP host unreachable from 10.0.2.1', text: '' };
+    const failure = {
+      kind: 'refused' as const,
+      reason: 'ICMP host unreachable from 10.0.2.1',
+      text: '',
+      evidence: [],
+      next: '',
+    };
     const rejected = { ...fixtures.unanswered, state: 'rejected' as const, failure };
     expect(screen(show([rejected]))).toContain('✗ refused: ICMP host unreachable from 10.0.2.1');
   });

@@ -66,6 +66,8 @@ export function whyItFailed(request: Request): Section[] {
         paragraph(sentence(failure.text)),
         paragraph(MEANINGS[failure.kind]),
         paragraph(`What was seen of it: ${failure.reason}`),
+        ...failure.evidence.map((one) => paragraph(`- ${one}`)),
+        paragraph(`Next: ${sentence(failure.next)}`),
       ],
     },
   ];
@@ -74,8 +76,7 @@ export function whyItFailed(request: Request): Section[] {
 const MEANINGS: Readonly<Record<Failure['kind'], string>> = {
   refused:
     'The machine with that address is up and answered itself; no process listens on that port there, and no rule leads elsewhere.',
-  'rejected-no-endpoints':
-    'No pod behind the Service is ready, so kube-proxy lets it be rejected at once. See whether the pods are ready, and whether the selector of the Service matches them.',
+  'rejected-no-endpoints': 'No pod behind the Service is ready, so kube-proxy lets it be rejected at once.',
   'rejected-by-rule': 'A filter rule answers such packets with an error at once.',
   'dropped-by-rule': 'A filter rule drops such packets in silence: the client waits until it gives up.',
   'dropped-by-kernel':
@@ -85,9 +86,14 @@ const MEANINGS: Readonly<Record<Failure['kind'], string>> = {
   unanswered:
     'The packets went as far as is told below and no answer was seen: a pod that is gone, a firewall, or a machine that is down.',
   reset:
-    'The server ended the connection in the middle; whatever stands behind that, the way to it was complete.',
+    'The connection was broken off in the middle, not ended; whatever stands behind that, the way was complete until then.',
+  'conntrack-full': 'The table of connections has no room: what is new is dropped, what stands goes on.',
+  'conntrack-clash':
+    'Two connections became the same one after translation; conntrack keeps the first, and drops the packet of the second.',
   'stale-conntrack':
-    'The endpoint was taken out of the rules while conntrack still had the flow: its packets follow the entry, not the rules. It ends when the flow rests for its time-out, or by `conntrack -D` with the address dialled.',
+    'The endpoint was taken out of the rules while conntrack still had the flow: its packets follow the entry, not the rules.',
+  'asymmetric-reply':
+    'The packet arrived and was answered; the answer took a way on which nobody takes it for one.',
   'dns-nxdomain':
     'The resolver works and knows no such name: the name is wrong, the Service is in another namespace, or it does not exist.',
   'dns-unanswered':

@@ -63,8 +63,11 @@ const FAILURES = Object.keys({
   'no-local-endpoint': true,
   unanswered: true,
   reset: true,
-  'dns-nxdomain': true,
+  'conntrack-full': true,
+  'conntrack-clash': true,
   'stale-conntrack': true,
+  'asymmetric-reply': true,
+  'dns-nxdomain': true,
   'dns-unanswered': true,
   'proxy-protocol-mismatch': true,
 } satisfies Record<FailureKind, true>);

@@ -10,7 +10,13 @@ const preserved = request({
 });
 const dropped = request({
   state: 'dropped',
-  failure: { kind: 'no-local-endpoint', reason: 'NETFILTER_DROP', text: 'dropped' },
+  failure: {
+    kind: 'no-local-endpoint',
+    reason: 'NETFILTER_DROP',
+    text: 'dropped',
+    evidence: [],
+    next: 'x',
+  },
 });
 
 const cases: [string[], Request, string[]][] = [

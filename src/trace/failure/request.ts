@@ -1,0 +1,37 @@
+/** What broke of a request: of its look-up, between the ends of a proxy, or of one of its legs. */
+import type { TiedLeg } from '../carriers.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Lookups } from '../lookups.ts';
+import { mismatchOf } from '../proxy-mismatch.ts';
+import type { ProxySpeakers } from '../proxy-mismatch.ts';
+import type { Failure } from '../request.ts';
+import { lookupFailure } from './lookup.ts';
+
+/** What was learnt of others, and bears on this one. */
+export interface Learnt {
+  readonly lookups: Lookups;
+  readonly speakers: ProxySpeakers;
+}
+
+/** @param starts index of each leg's first hop */
+export function requestFailure(
+  told: Exchange,
+  legs: readonly TiedLeg[],
+  starts: readonly number[],
+  { lookups, speakers }: Learnt,
+): Failure | undefined {
+  const head = told.asked?.message;
+  if (head?.what === 'dns') return lookupFailure(told, head, legs[0]?.base, lookups);
+  for (const [leg, { exchange, base }] of legs.entries()) {
+    const mismatch = mismatchOf(exchange, speakers);
+    if (mismatch === undefined) continue;
+    const atHop = (starts[leg] ?? 0) + base.hops.length - 1;
+    return { kind: 'proxy-protocol-mismatch', ...(base.hops.length > 0 && { atHop }), ...mismatch };
+  }
+  // An answer is one, unless it says itself that it was asked for in vain.
+  if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;
+  const failed = legs.findLastIndex(({ base }) => base.failure !== undefined);
+  const failure = legs[failed]?.base.failure;
+  if (failure?.atHop === undefined) return failure;
+  return { ...failure, atHop: failure.atHop + (starts[failed] ?? 0) };
+}

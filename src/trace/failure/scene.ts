@@ -1,0 +1,57 @@
+/** What a failure is told from, and the words that all failures share. */
+import type { NetnsId } from '../../events/event.ts';
+import { destinationOf } from '../../events/tuple.ts';
+import type { Connection } from '../connection.ts';
+import type { Way } from '../hops.ts';
+import type { Knowledge } from '../knowledge.ts';
+import type { Hop } from '../request.ts';
+
+export interface Scene {
+  readonly connection: Connection;
+  readonly way: Way;
+  readonly knowledge: Knowledge;
+  /** Events lost while the connection lived. */
+  readonly lost: number;
+}
+
+export const BY_RULE = 'NETFILTER_DROP';
+
+export const dialledBy = ({ connection }: Scene): string => destinationOf(connection.client);
+
+export const failedHop = ({ way: { hops, failed } }: Scene): Hop | undefined => failed && hops[failed.hop];
+
+export const atHop = ({ way: { failed } }: Scene): { atHop?: number } =>
+  failed === undefined ? {} : { atHop: failed.hop };
+
+/** Of the rule that did it; else as the address dialled is known. */
+export function serviceOf(scene: Scene): string | undefined {
+  const { connection, way, knowledge } = scene;
+  const named = way.failed?.rule.rule?.service;
+  if (named !== undefined) return named;
+  const { dst, dport, protocol } = connection.client;
+  const { kind, name } = knowledge.endpoint(connection.origin, dst, dport, protocol);
+  return kind === 'service' ? name : undefined;
+}
+
+export const serviceOrAddress = (scene: Scene): string => serviceOf(scene) ?? dialledBy(scene);
+
+export const place = (hop: Hop): string => hop.node ?? hop.netns?.name ?? 'the machine';
+
+export function placeOf({ knowledge }: Scene, netns: NetnsId): string {
+  const known = knowledge.place(netns);
+  return known?.name ?? known?.node ?? 'the machine';
+}
+
+export function ruleWords(hop: Hop | undefined): string {
+  if (hop?.rule === undefined) return hop === undefined ? 'a rule' : `a rule on ${place(hop)}`;
+  return `${hop.rule.chain} on ${place(hop)}`;
+}
+
+/** How a person lists what a Service has behind it; `ns/name:port` is a name that Kubernetes gave. */
+export function endpointsOf(service: string | undefined): string {
+  const [, namespace, name] = /^([^/]+)\/([^:]+)/.exec(service ?? '') ?? [];
+  if (namespace === undefined || name === undefined) return 'the pods behind it, and whether they are ready';
+  return `\`kubectl -n ${namespace} get endpointslices -l kubernetes.io/service-name=${name}\``;
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
