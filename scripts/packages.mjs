@@ -8,6 +8,7 @@ export const lab = group('lab');
 export const services = group('services');
 export const build = group('build');
 export const bench = group('bench');
+export const vm = group('vm');
 
 /** @param {string} name @returns {string[]} */
 function group(name) {

@@ -1,0 +1,113 @@
+/**
+ * Root file systems of Debian's releases, with kernel and the programs that nathop and the lab need. Made once,
+ * with no mount and no network in the guest, and kept in the user's cache, where a fresh checkout finds them too.
+ */
+import { createHash } from 'node:crypto';
+import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { FailedError } from '../../src/events/errors.ts';
+import { lab, runtime } from '../packages.mjs';
+import { run } from '../lab/run.ts';
+import { debianMirror } from './mirror.ts';
+import type { Suite } from './suites.ts';
+
+/** What boots. Never written to: QEMU keeps what the guest writes apart. */
+export interface Image {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** ext4, without a partition table. */
+  readonly disk: string;
+}
+
+const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
+export const INIT_IN_GUEST = '/sbin/nathop-init';
+const PACKAGES = ['linux-image-cloud-amd64', 'kmod', 'procps', 'ipvsadm', ...runtime, ...lab];
+/** What the first file system needs to be found by. */
+const EARLY_MODULES = ['virtio_pci', 'virtio_blk', 'ext4'];
+const DISK_SIZE = '3G';
+
+const OPTIONS = [
+  ...['--mode=root', '--variant=minbase', '--quiet'],
+  // A mirror may be some weeks behind, and a release past its end has no newer index.
+  '--aptopt=Acquire::Check-Valid-Until "false"',
+  ...['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*'].map(
+    (path) => `--dpkgopt=path-exclude=${path}`,
+  ),
+  // Written before the kernel is installed, which makes the initrd.
+  '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d" && ' +
+    `echo MODULES=list >"$1/etc/initramfs-tools/conf.d/nathop" && ` +
+    `echo ${EARLY_MODULES.join(' ')} | tr ' ' '\\n' >"$1/etc/initramfs-tools/modules"`,
+  // Where the project's disk is mounted, and how its program is called.
+  '--customize-hook=mkdir "$1/nathop"',
+];
+
+/** @param say told what takes its time */
+export async function imageOf(suite: Suite, say: (text: string) => void): Promise<Image> {
+  const folder = join(cacheFolder(), `${suite}-${await recipe(suite)}`);
+  if (!(await isThere(folder))) await make(suite, folder, say);
+  return {
+    kernel: join(folder, 'vmlinuz'),
+    initrd: join(folder, 'initrd.img'),
+    disk: join(folder, 'root.ext4'),
+  };
+}
+
+/** Another recipe is another image. */
+async function recipe(suite: Suite): Promise<string> {
+  const parts = [suite, ...OPTIONS, ...PACKAGES, DISK_SIZE, await readFile(INIT, 'utf8')];
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
+}
+
+const cacheFolder = (): string =>
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'nathop', 'vm');
+
+async function make(suite: Suite, folder: string, say: (text: string) => void): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new FailedError('a root file system is made by root', 'run it with sudo.');
+  say(`making ${suite}'s root file system (once; half a minute, some 300 MB of Debian's packages)`);
+  const mirror = await debianMirror();
+  await mkdir(cacheFolder(), { recursive: true });
+  const work = await mkdtemp(join(cacheFolder(), `.${suite}-`));
+  try {
+    const root = join(work, 'root');
+    await run('mmdebstrap', [...OPTIONS, `--include=${PACKAGES.join(',')}`, suite, root, mirror]);
+    await install(root);
+    const [kernel, initrd] = await Promise.all([bootFile(root, 'vmlinuz-'), bootFile(root, 'initrd.img-')]);
+    await rename(kernel, join(work, 'vmlinuz'));
+    await rename(initrd, join(work, 'initrd.img'));
+    await run('mke2fs', ['-q', '-t', 'ext4', '-d', root, join(work, 'root.ext4'), DISK_SIZE]);
+    await rm(root, { recursive: true, force: true });
+    await removeOlder(suite);
+    await rename(work, folder);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function install(root: string): Promise<void> {
+  const init = join(root, INIT_IN_GUEST);
+  await copyFile(INIT, init);
+  await chmod(init, 0o755);
+}
+
+async function bootFile(root: string, prefix: string): Promise<string> {
+  const names = await readdir(join(root, 'boot'));
+  const name = names.find((one) => one.startsWith(prefix));
+  if (name === undefined) throw new Error(`no ${prefix}* in the image's /boot`);
+  return join(root, 'boot', name);
+}
+
+async function removeOlder(suite: Suite): Promise<void> {
+  const names = await readdir(cacheFolder());
+  const older = names.filter((name) => name.startsWith(`${suite}-`));
+  await Promise.all(older.map((name) => rm(join(cacheFolder(), name), { recursive: true, force: true })));
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
