@@ -231,6 +231,17 @@ export interface ListenerFact {
   readonly ip: string;
   readonly port: number;
   readonly process: ProcessRef;
+  /** Of the Pod whose process it is, by its control group: on a node's network there are many. */
+  readonly podUid?: string;
+  /** Id of its container, 64 hexadecimal digits. */
+  readonly container?: string;
+}
+
+/** A process of a Pod on its node's network. */
+export interface TenantFact {
+  readonly pid: number;
+  readonly podUid: string;
+  readonly container?: string;
 }
 
 /** Everything read of one namespace; a later one with the same id replaces it. */
@@ -245,7 +256,11 @@ export interface NetnsEvent {
   readonly node?: string;
   /** `namespace/name`, where the machine tells (kubelet's log directories). */
   readonly pod?: string;
+  /** As the API and kubelet spell it; of a Pod's namespace, where its control group tells. */
+  readonly podUid?: string;
   readonly containers?: readonly string[];
+  /** Of a node. */
+  readonly tenants?: readonly TenantFact[];
   readonly links: readonly LinkFact[];
   readonly listeners: readonly ListenerFact[];
 }

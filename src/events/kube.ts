@@ -96,6 +96,11 @@ export interface KubeContainer {
 
 export interface KubePod extends KubeNamespacedMeta {
   readonly resource: 'pod';
+  /**
+   * Of a static Pod: the uid that its control groups have, the annotation kubernetes.io/config.hash. The API's uid is
+   * that of the mirror Pod.
+   */
+  readonly staticUid?: string;
   /** Absent until it is scheduled. */
   readonly node?: string;
   readonly podIPs: readonly string[];

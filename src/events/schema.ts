@@ -162,7 +162,15 @@ const link = z.object({
   addresses: names,
 });
 
-const listener = z.object({ protocol, ip: z.union([z.literal('*'), ip]), port: u16, process });
+const listener = z.object({
+  protocol,
+  ip: z.union([z.literal('*'), ip]),
+  port: u16,
+  process,
+  podUid: name.exactOptional(),
+  container: name.exactOptional(),
+});
+const tenant = z.object({ pid: uint, podUid: name, container: name.exactOptional() });
 
 const netns = z.object({
   kind: z.literal('netns'),
@@ -171,7 +179,9 @@ const netns = z.object({
   role: z.enum(['node', 'pod', 'host', 'other']),
   node: name.exactOptional(),
   pod: name.exactOptional(),
+  podUid: name.exactOptional(),
   containers: names.exactOptional(),
+  tenants: z.array(tenant).max(LIST_LIMIT).exactOptional(),
   links: z.array(link).max(LIST_LIMIT),
   listeners: z.array(listener).max(LIST_LIMIT),
 });
@@ -323,6 +333,7 @@ const kubeObject = z.discriminatedUnion('resource', [
   z.object({
     resource: z.literal('pod'),
     ...namespaced,
+    staticUid: short.exactOptional(),
     node: short.exactOptional(),
     podIPs: addresses,
     hostNetwork: z.boolean(),

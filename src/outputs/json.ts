@@ -36,6 +36,8 @@ const endpoint = (e: Endpoint): Laid<Endpoint> => ({
   name: e.name,
   node: e.node,
   portName: e.portName,
+  container: e.container,
+  stale: e.stale,
 });
 
 const ends = (e: Ends): Laid<Ends> => ({ src: e.src, dst: e.dst });

@@ -10,6 +10,14 @@ const endpoint = z
     name: z.string().exactOptional().describe('namespace/name, or the best name the machine itself tells.'),
     node: z.string().exactOptional(),
     portName: z.string().exactOptional(),
+    container: z
+      .string()
+      .exactOptional()
+      .describe("The pod's container, where it has one alone or the process tells which."),
+    stale: z
+      .literal(true)
+      .exactOptional()
+      .describe("The name is as the Kubernetes API told it before it went away; it may be another's by now."),
   })
   .meta({ id: 'Endpoint' });
 

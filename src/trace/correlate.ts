@@ -135,9 +135,9 @@ export class Correlator {
    * A pod's own address, which is not rewritten there: nodes pass on what is sent to their own. Where the answer was
    * seen at its source, that tells more.
    */
-  private isEnd({ entries, reply }: Connection, netns: NetnsId, tuple: Tuple): boolean {
+  private isEnd({ entries, reply, firstAt }: Connection, netns: NetnsId, tuple: Tuple): boolean {
     if (reply.some(({ devices }) => devices.in === 0)) return false;
-    if (this.knowledge.place(netns)?.role !== 'pod' || !this.knowledge.isLocal(netns, tuple.dst))
+    if (this.knowledge.place(netns, firstAt)?.role !== 'pod' || !this.knowledge.isLocal(netns, tuple.dst))
       return false;
     return entries.every((e) => e.netns !== netns || sameTuple(beforeNat(e), afterNat(e)));
   }

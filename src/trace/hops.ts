@@ -108,7 +108,7 @@ class WayBuilder {
   /** An entry lives on when its Service's endpoints change, and goes on sending packets to the one that is gone. */
   private doubtRule({ netns, original }: Entry): void {
     const { dst, dport, protocol } = original;
-    const dialled = this.knowledge.endpoint(netns, dst, dport, protocol);
+    const dialled = this.knowledge.endpoint(netns, dst, dport, protocol, this.connection.firstAt);
     if (dialled.kind !== 'service' || dialled.name === undefined) return;
     this.way.stale = { hop: this.way.hops.length - 1, service: dialled.name };
   }
@@ -249,7 +249,7 @@ class WayBuilder {
    */
   private hop(kind: HopKind, netns: NetnsId, hook: Hook | undefined, hookObserved: boolean): Hop {
     const hop: Unfinished = { leg: 0, kind };
-    const place = this.knowledge.place(netns);
+    const place = this.knowledge.place(netns, this.connection.firstAt);
     if (place?.node !== undefined) hop.node = place.node;
     const inum = inumOf(netns);
     hop.netns = place?.name === undefined ? { inum } : { inum, name: place.name };

@@ -180,7 +180,8 @@ export class Joints {
         certain: false,
       };
     }
-    if (served === undefined || this.knowledge.place(served.netns)?.role !== 'pod') return undefined;
+    if (served === undefined || this.knowledge.place(served.netns, other.connection.firstAt)?.role !== 'pod')
+      return undefined;
     return { evidence: 'pod-and-time', text: 'in one pod, the one within the other', certain: false };
   }
 

@@ -167,15 +167,21 @@ export interface ClusterBook {
   readonly note?: string;
 }
 
+/** What an Endpoint says of the pod that a process is of. */
+export type Resident = Pick<Endpoint, 'name' | 'node' | 'container' | 'stale'>;
+
 export interface Knowledge {
-  place(netns: NetnsId): Place | undefined;
+  /** At a time of event, as `endpoint` and `cluster`: who is where changes, and what was stays what it was. */
+  place(netns: NetnsId, at: number): Place | undefined;
   device(netns: NetnsId, ifindex: number): string | undefined;
   /** As netfilter's hooks are told a device: for a bridge's port the bridge (br_netfilter_hooks.c). */
   hookDevice(netns: NetnsId, ifindex: number): string | undefined;
   /** Whether the address is one of the namespace's own. */
   isLocal(netns: NetnsId, ip: string): boolean;
   /** Who has this address, seen from a namespace (a loopback or an overlapping address differs by place). */
-  endpoint(netns: NetnsId, ip: string, port: number, protocol: Tuple['protocol']): Endpoint;
+  endpoint(netns: NetnsId, ip: string, port: number, protocol: Tuple['protocol'], at: number): Endpoint;
+  /** The pod and container whose process it is, where the process's control group tells. */
+  resident(netns: NetnsId, process: ProcessRef, at: number): Resident | undefined;
   /** The namespace on this machine that the device's veth peer stands in, where that is certain. */
   peer(netns: NetnsId, ifindex: number): { netns: NetnsId; ifindex: number; device?: string } | undefined;
   listener(netns: NetnsId, tuple: Tuple): ProcessRef | undefined;
@@ -183,6 +189,8 @@ export interface Knowledge {
   rules(netns: NetnsId): RuleBook | undefined;
   /** The cluster that the namespace is of or stands beside, as it was at this time (of event). Undefined: of none. */
   cluster(netns: NetnsId, at: number): ClusterBook | undefined;
+  /** False where something that was so then is no longer known: what was told of it before outweighs it. */
+  remembers(at: number): boolean;
 }
 
 /** Knowledge that grows with the stream. */

@@ -1,15 +1,15 @@
 /** A connection as the request that the contract describes. */
 import { inumOf } from '../events/netns.ts';
-import type { NetnsId } from '../events/event.ts';
-import type { Tuple } from '../events/tuple.ts';
 import type { Connection } from './connection.ts';
+import { endsOf, staleNames } from './ends.ts';
+import type { Server } from './ends.ts';
 import { failureOf } from './failure/failure.ts';
 import { milliseconds, wayOf } from './hops.ts';
 import type { Way } from './hops.ts';
 import { stateOf } from './lifecycle.ts';
 import type { Level } from './lifecycle.ts';
 import type { Knowledge } from './knowledge.ts';
-import type { Endpoint, Request } from './request.ts';
+import type { Request } from './request.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface Circumstances {
@@ -26,9 +26,10 @@ export function render(connection: Connection, circumstances: Circumstances): Re
   const lost = circumstances.lost - connection.lostBefore;
   const state = stateOf(connection, level);
   const way = wayOf(connection, knowledge);
-  const { client, origin, firstAt, beginningSeen, protocol } = connection;
+  const { firstAt, beginningSeen, protocol } = connection;
   const failure = failureOf({ connection, way, knowledge, lost }, state);
   const server = serverOf(connection, way, lost);
+  const ends = endsOf(connection, server, knowledge);
   const end = connection.endedAt > 0 ? connection.endedAt : connection.lastAt;
   return {
     v: 1,
@@ -39,73 +40,24 @@ export function render(connection: Connection, circumstances: Circumstances): Re
     }),
     protocol,
     state,
-    client: name(connection, knowledge, origin, client.src, client.sport, protocol, 'client'),
-    dialled: name(connection, knowledge, origin, client.dst, client.dport, protocol, 'dialled'),
-    ...(server && {
-      server: name(
-        connection,
-        knowledge,
-        server.netns,
-        server.tuple.dst,
-        server.tuple.dport,
-        protocol,
-        'server',
-      ),
-    }),
-    ...(server?.sees && {
-      sourceSeenByServer: name(
-        connection,
-        knowledge,
-        server.netns,
-        server.tuple.src,
-        server.tuple.sport,
-        protocol,
-        'source',
-      ),
-    }),
+    ...ends,
     hops: way.hops,
     replyHops: way.replyHops,
     clientIp: verdictOf(connection, way, lost),
     ...(failure && { failure }),
     retransmits: connection.retransmits,
-    inferred: notes(connection, way, lost),
+    inferred: [...notes(connection, way, lost), ...staleNames(ends)],
     lostEvents: lost,
   };
 }
 
-function serverOf(
-  connection: Connection,
-  way: Way,
-  lost: number,
-): { netns: NetnsId; tuple: Tuple; sees: boolean } | undefined {
+function serverOf(connection: Connection, way: Way, lost: number): Server | undefined {
   if (way.server !== undefined) return { ...way.server, sees: true };
   // What it was sent to last may be no server's address: a rewrite may be among what was lost.
   if (!connection.answered || way.arrived === undefined || lost > 0) return undefined;
   // It answered, but not from a namespace of ours: what it saw is not known.
   const last = connection.forward.at(-1)?.devices.netns ?? connection.entries.at(-1)?.netns ?? 0;
   return { netns: last, tuple: way.arrived, sees: false };
-}
-
-function name(
-  connection: Connection,
-  knowledge: Knowledge,
-  netns: NetnsId,
-  ip: string,
-  port: number,
-  protocol: Tuple['protocol'],
-  role: 'client' | 'dialled' | 'server' | 'source',
-): Endpoint {
-  const frozen = connection.names?.get(role);
-  if (frozen?.ip === ip && (frozen.port ?? port) === port) return frozen;
-  // Nobody is a Service as a source: a masqueraded port may be the number of some NodePort.
-  const asked = role === 'client' || role === 'source' ? 0 : port;
-  const owner = knowledge.endpoint(netns, ip, asked, protocol);
-  const found: Endpoint = asked === port || protocol === 'icmp' ? owner : { ...owner, ip, port };
-  if (found.name !== undefined) {
-    connection.names ??= new Map();
-    connection.names.set(role, found);
-  }
-  return found;
 }
 
 function notes(connection: Connection, way: Way, lost: number): string[] {

@@ -17,6 +17,10 @@ export interface Endpoint {
   name?: string;
   node?: string;
   portName?: string;
+  /** The pod's container, where it has one alone or the process tells which. */
+  container?: string;
+  /** The name is as the API told it before it went away; it may be another's by now. */
+  stale?: true;
 }
 
 export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';

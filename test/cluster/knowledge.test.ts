@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
 import type { LinkFact, NetnsEvent, RulesEvent } from '../../src/events/event.ts';
 
+/** After all that these tests take. */
+const NOW = 1_000;
 const [CLIENT, FABRIC, NODE_A, NODE_B, POD_A, POD_B] = [1, 2, 3, 4, 5, 6];
 
 /** A veth: device, address, and where its other end is. */
@@ -110,7 +112,7 @@ describe.each(['iptables', 'nftables'] as const)('a Service by its address, %s m
 
   it('is known by ClusterIP, in its namespace and outside', () => {
     for (const from of [POD_A, NODE_B, CLIENT]) {
-      expect(known.endpoint(from, '10.3.241.152', 80, 'tcp')).toMatchObject({
+      expect(known.endpoint(from, '10.3.241.152', 80, 'tcp', NOW)).toMatchObject({
         ip: '10.3.241.152',
         port: 80,
         kind: 'service',
@@ -120,20 +122,20 @@ describe.each(['iptables', 'nftables'] as const)('a Service by its address, %s m
   });
 
   it('is known by NodePort on an address of a node, and on that alone', () => {
-    const service = known.endpoint(CLIENT, '10.100.0.2', 32213, 'tcp');
+    const service = known.endpoint(CLIENT, '10.100.0.2', 32213, 'tcp', NOW);
     expect(service.kind).toBe('service');
-    expect(known.endpoint(POD_B, '10.100.0.2', 32213, 'tcp')).toEqual(service);
-    expect(known.endpoint(CLIENT, '10.100.0.2', 32213, 'udp').kind).toBe('node');
-    expect(known.endpoint(CLIENT, '10.0.1.11', 32213, 'tcp').kind).toBe('pod');
-    expect(known.endpoint(CLIENT, '198.51.100.99', 32213, 'tcp').kind).toBe('external');
+    expect(known.endpoint(POD_B, '10.100.0.2', 32213, 'tcp', NOW)).toEqual(service);
+    expect(known.endpoint(CLIENT, '10.100.0.2', 32213, 'udp', NOW).kind).toBe('node');
+    expect(known.endpoint(CLIENT, '10.0.1.11', 32213, 'tcp', NOW).kind).toBe('pod');
+    expect(known.endpoint(CLIENT, '198.51.100.99', 32213, 'tcp', NOW).kind).toBe('external');
   });
 
   it('is known by the address of a load balancer', () => {
-    expect(known.endpoint(CLIENT, '203.0.113.10', 80, 'tcp').kind).toBe('service');
+    expect(known.endpoint(CLIENT, '203.0.113.10', 80, 'tcp', NOW).kind).toBe('service');
   });
 
   it('is not known by a port it does not have', () => {
-    expect(known.endpoint(POD_A, '10.3.241.152', 81, 'tcp')).toEqual({
+    expect(known.endpoint(POD_A, '10.3.241.152', 81, 'tcp', NOW)).toEqual({
       ip: '10.3.241.152',
       port: 81,
       kind: 'external',
@@ -155,12 +157,12 @@ describe('a NodePort on the loopback address', () => {
   const known = knowing(...NAMES, ...RULES.iptables);
 
   it("is the node's own, and nobody else's", () => {
-    expect(known.endpoint(NODE_A, '127.0.0.1', 32213, 'tcp').kind).toBe('service');
-    expect(known.endpoint(POD_A, '127.0.0.1', 32213, 'tcp')).toMatchObject({
+    expect(known.endpoint(NODE_A, '127.0.0.1', 32213, 'tcp', NOW).kind).toBe('service');
+    expect(known.endpoint(POD_A, '127.0.0.1', 32213, 'tcp', NOW)).toMatchObject({
       kind: 'pod',
       name: 'default/web-1',
     });
-    expect(known.endpoint(CLIENT, '127.0.0.1', 32213, 'tcp')).toMatchObject({
+    expect(known.endpoint(CLIENT, '127.0.0.1', 32213, 'tcp', NOW)).toMatchObject({
       kind: 'external',
       name: 'client',
     });
@@ -171,23 +173,23 @@ describe('an address', () => {
   const known = knowing(...NAMES);
 
   it('is the Pod, the node or the outside that has it', () => {
-    expect(known.endpoint(NODE_B, '10.0.1.11', 8080, 'tcp')).toEqual({
+    expect(known.endpoint(NODE_B, '10.0.1.11', 8080, 'tcp', NOW)).toEqual({
       ip: '10.0.1.11',
       port: 8080,
       kind: 'pod',
       name: 'default/web-1',
       node: 'node-a',
     });
-    expect(known.endpoint(POD_B, '10.0.1.1', 59269, 'tcp')).toMatchObject({
+    expect(known.endpoint(POD_B, '10.0.1.1', 59269, 'tcp', NOW)).toMatchObject({
       kind: 'node',
       name: 'node-a',
       node: 'node-a',
     });
-    expect(known.endpoint(POD_A, '198.51.100.7', 20564, 'tcp')).toMatchObject({
+    expect(known.endpoint(POD_A, '198.51.100.7', 20564, 'tcp', NOW)).toMatchObject({
       kind: 'external',
       name: 'client',
     });
-    expect(known.endpoint(POD_A, '192.0.2.1', 443, 'tcp')).toEqual({
+    expect(known.endpoint(POD_A, '192.0.2.1', 443, 'tcp', NOW)).toEqual({
       ip: '192.0.2.1',
       port: 443,
       kind: 'external',
@@ -195,27 +197,27 @@ describe('an address', () => {
   });
 
   it('is compared in canonical form', () => {
-    expect(known.endpoint(POD_B, '::ffff:10.0.1.11', 8080, 'tcp')).toMatchObject({
+    expect(known.endpoint(POD_B, '::ffff:10.0.1.11', 8080, 'tcp', NOW)).toMatchObject({
       ip: '10.0.1.11',
       name: 'default/web-1',
     });
   });
 
   it('has no port for ICMP', () => {
-    expect(known.endpoint(POD_B, '10.0.1.11', 0, 'icmp')).not.toHaveProperty('port');
+    expect(known.endpoint(POD_B, '10.0.1.11', 0, 'icmp', NOW)).not.toHaveProperty('port');
   });
 
   it('is nobody when it means many', () => {
     for (const ip of ['224.0.0.1', '255.255.255.255', 'ff02::1', '0.0.0.0']) {
-      expect(known.endpoint(POD_A, ip, 5353, 'udp')).toEqual({ ip, port: 5353, kind: 'unknown' });
+      expect(known.endpoint(POD_A, ip, 5353, 'udp', NOW)).toEqual({ ip, port: 5353, kind: 'unknown' });
     }
   });
 
   it('is a host without a cluster', () => {
     const alone = knowing(netns(9, 'blue', 'other', [veth(2, 'eth0', '10.9.0.1/24', [10, 2])]));
-    expect(alone.endpoint(9, '10.9.0.1', 1, 'tcp')).toMatchObject({ kind: 'host', name: 'blue' });
-    expect(alone.endpoint(9, '127.0.0.1', 1, 'tcp')).toMatchObject({ kind: 'host', name: 'blue' });
-    expect(alone.endpoint(77, '127.0.0.1', 1, 'tcp').kind).toBe('unknown');
+    expect(alone.endpoint(9, '10.9.0.1', 1, 'tcp', NOW)).toMatchObject({ kind: 'host', name: 'blue' });
+    expect(alone.endpoint(9, '127.0.0.1', 1, 'tcp', NOW)).toMatchObject({ kind: 'host', name: 'blue' });
+    expect(alone.endpoint(77, '127.0.0.1', 1, 'tcp', NOW).kind).toBe('unknown');
   });
 });
 
@@ -232,17 +234,17 @@ describe('the same address in two networks', () => {
   };
 
   it('is the one that links lead to', () => {
-    expect(twins(false).endpoint(21, '10.9.0.2', 80, 'tcp').name).toBe('server-1');
-    expect(twins(false).endpoint(31, '10.9.0.2', 80, 'tcp').name).toBe('server-2');
+    expect(twins(false).endpoint(21, '10.9.0.2', 80, 'tcp', NOW).name).toBe('server-1');
+    expect(twins(false).endpoint(31, '10.9.0.2', 80, 'tcp', NOW).name).toBe('server-2');
   });
 
   it('is neither for one who reaches neither', () => {
-    expect(twins(false).endpoint(41, '10.9.0.2', 80, 'tcp')).toEqual({
+    expect(twins(false).endpoint(41, '10.9.0.2', 80, 'tcp', NOW)).toEqual({
       ip: '10.9.0.2',
       port: 80,
       kind: 'external',
     });
-    expect(twins(true).endpoint(41, '10.9.0.2', 80, 'tcp')).not.toHaveProperty('name');
+    expect(twins(true).endpoint(41, '10.9.0.2', 80, 'tcp', NOW)).not.toHaveProperty('name');
   });
 
   it('has no name where two are equally near', () => {
@@ -251,8 +253,8 @@ describe('the same address in two networks', () => {
       netns(2, 'left', 'other', [veth(2, 'eth0', '10.9.0.2/24', [1, 2])]),
       netns(3, 'right', 'other', [veth(2, 'eth0', '10.9.0.2/24', [1, 3])]),
     );
-    expect(known.endpoint(1, '10.9.0.2', 80, 'tcp')).toEqual({ ip: '10.9.0.2', port: 80, kind: 'host' });
-    expect(known.endpoint(2, '10.9.0.2', 80, 'tcp').name).toBe('left');
+    expect(known.endpoint(1, '10.9.0.2', 80, 'tcp', NOW)).toEqual({ ip: '10.9.0.2', port: 80, kind: 'host' });
+    expect(known.endpoint(2, '10.9.0.2', 80, 'tcp', NOW).name).toBe('left');
   });
 
   it('is one cluster or the other, by the node asked from', () => {
@@ -273,11 +275,11 @@ describe('the same address in two networks', () => {
       syntax: 'iptables',
       text,
     });
-    expect(known.endpoint(POD_A + 100, '10.3.241.152', 80, 'tcp')).toMatchObject({
+    expect(known.endpoint(POD_A + 100, '10.3.241.152', 80, 'tcp', NOW)).toMatchObject({
       name: 'other/thing',
       portName: 'http',
     });
-    expect(known.endpoint(POD_A, '10.3.241.152', 80, 'tcp').name).not.toBe('other/thing');
+    expect(known.endpoint(POD_A, '10.3.241.152', 80, 'tcp', NOW).name).not.toBe('other/thing');
   });
 });
 
@@ -285,14 +287,14 @@ describe('names that change', () => {
   it('keeps the name of a namespace that went, until its number or address is taken', () => {
     const known = knowing(...NAMES);
     known.take({ kind: 'netns-gone', at: 1, netns: POD_A });
-    expect(known.place(POD_A)).toEqual({ name: 'default/web-1', node: 'node-a', role: 'pod' });
-    expect(known.endpoint(NODE_A, '10.0.1.11', 8080, 'tcp').name).toBe('default/web-1');
+    expect(known.place(POD_A, NOW)).toEqual({ name: 'default/web-1', node: 'node-a', role: 'pod' });
+    expect(known.endpoint(NODE_A, '10.0.1.11', 8080, 'tcp', NOW).name).toBe('default/web-1');
     known.take(
       netns(50, 'default/web-9', 'pod', [veth(2, 'eth0', '10.0.1.11/24', [NODE_A, 5])], { node: 'node-a' }),
     );
-    expect(known.endpoint(NODE_A, '10.0.1.11', 8080, 'tcp').name).toBe('default/web-9');
+    expect(known.endpoint(NODE_A, '10.0.1.11', 8080, 'tcp', NOW).name).toBe('default/web-9');
     known.take(netns(POD_A, 'default/web-10', 'pod', []));
-    expect(known.place(POD_A)?.name).toBe('default/web-10');
+    expect(known.place(POD_A, NOW)?.name).toBe('default/web-10');
   });
 
   it('gives a new book of rules when they change, and leaves the old one as it was', () => {

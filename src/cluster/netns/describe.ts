@@ -1,4 +1,4 @@
-import type { LinkFact, ListenerFact, NetnsEvent } from '../../events/event.ts';
+import type { LinkFact, ListenerFact, NetnsEvent, TenantFact } from '../../events/event.ts';
 import type { KubeProxyMode } from './tables.ts';
 
 /** All that was read of one namespace. */
@@ -18,6 +18,8 @@ export interface NetnsFacts {
   /** Of the Pods whose processes are in it; a node's namespace has those on the host network. */
   readonly podUids: readonly string[];
   readonly containers: readonly string[];
+  /** Processes of Pods, one by one; of interest in a node's namespace, where there are several. */
+  readonly tenants: readonly TenantFact[];
   readonly links: readonly LinkFact[];
   /** Names of the devices with a default route; read of nodes only. */
   readonly defaultDevices: readonly string[];
@@ -40,7 +42,8 @@ export function describe(
     const shared = { netns: facts.inum, links: facts.links, listeners: facts.listeners };
     if (nodes.has(facts.inum)) {
       const name = nodeNameOf(facts, machineName);
-      return { ...shared, name, role: 'node', node: name };
+      const tenants = facts.tenants.length > 0 ? { tenants: facts.tenants } : {};
+      return { ...shared, ...tenants, name, role: 'node', node: name };
     }
     if (facts.own) return { ...shared, name: machineName, role: 'host' };
     const contained = facts.containers.length > 0 ? { containers: facts.containers } : {};
@@ -48,7 +51,8 @@ export function describe(
     if (facts.podUids.length === 0 && (facts.containers.length > 0 || !node)) {
       return { ...shared, ...contained, name: plainName(facts), role: 'other' };
     }
-    const pod = podNames.get(facts.podUids[0] ?? '');
+    const [podUid] = facts.podUids;
+    const pod = podNames.get(podUid ?? '');
     const host = node ?? (nodes.size === 1 ? [...nodes.values()][0] : undefined);
     return {
       ...shared,
@@ -57,6 +61,7 @@ export function describe(
       role: 'pod',
       ...(host ? { node: nodeNameOf(host, machineName) } : {}),
       ...(pod === undefined ? {} : { pod }),
+      ...(podUid === undefined ? {} : { podUid }),
     };
   });
 }

@@ -1,8 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import type { TenantFact } from '../../events/event.ts';
 import { NODE_AGENTS, type ProcessFacts, readProcess } from './processes.ts';
 
 /** Ids told of one namespace. */
 const LIMIT = 32;
+/** Processes told of a node's namespace. */
+const TENANT_LIMIT = 512;
 /** A process is read in its first looks only: right after fork it still has its parent's name and group. */
 const LOOKS = 2;
 /** Processes read before others get a turn. */
@@ -44,6 +47,24 @@ export class Inhabitants {
 
   get podUids(): string[] {
     return distinct(this.#all().map(({ podUid }) => podUid));
+  }
+
+  /** Processes of Pods that have been there for some time: what a probe runs is gone before the next look. */
+  get tenants(): TenantFact[] {
+    return [...this.#known]
+      .flatMap(
+        ([
+          pid,
+          {
+            facts: { podUid, container },
+            looks,
+          },
+        ]) =>
+          podUid === undefined || looks < LOOKS
+            ? []
+            : [{ pid, podUid, ...(container === undefined ? {} : { container }) }],
+      )
+      .slice(0, TENANT_LIMIT);
   }
 
   get containers(): string[] {

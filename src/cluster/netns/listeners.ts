@@ -1,10 +1,10 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { clean } from '../../events/clean.ts';
-import type { ListenerFact, ProcessRef } from '../../events/event.ts';
+import type { ListenerFact } from '../../events/event.ts';
 import type { FoundNetns } from './find.ts';
 import { readProc } from './proc.ts';
+import { readProcess } from './processes.ts';
 import { type ListeningSocket, parseSctp, parseTcp, parseUdp } from './sockets.ts';
 
 /** Of a table of sockets, what is beyond this is not looked at: 150 bytes a line. */
@@ -18,6 +18,8 @@ interface Reading {
   readonly sockets: readonly ListeningSocket[];
 }
 
+type Owner = Pick<ListenerFact, 'process' | 'podUid' | 'container'>;
+
 /**
  * Who listens in each namespace, by /proc alone: `ss` would make the kernel load its diag modules. Remembers
  * what it read and which process owns which socket. A socket that no process of the namespace holds (the
@@ -25,7 +27,7 @@ interface Reading {
  */
 export class ListenerReader {
   readonly #readings = new Map<number, Reading>();
-  readonly #owners = new Map<number, ProcessRef | undefined>();
+  readonly #owners = new Map<number, Owner | undefined>();
 
   async read({ inum, pids }: FoundNetns): Promise<ListenerFact[]> {
     const [pid] = pids;
@@ -42,8 +44,8 @@ export class ListenerReader {
     if (strangers.size > 0) await this.#findOwners(strangers, pids);
     return reading.sockets
       .flatMap(({ inode, ...socket }) => {
-        const process = this.#owners.get(inode);
-        return process ? [{ ...socket, process }] : [];
+        const owner = this.#owners.get(inode);
+        return owner ? [{ ...socket, ...owner }] : [];
       })
       .slice(0, LISTENER_LIMIT);
   }
@@ -58,14 +60,22 @@ export class ListenerReader {
     for (const [index, pid] of pids.entries()) {
       if (inodes.size === 0) return;
       if (index % 20 === 19) await setImmediate();
-      for (const inode of socketsOf(pid)) {
-        if (!inodes.delete(inode)) continue;
-        const comm = (readProc(`/proc/${pid}/comm`, 64) ?? '').trimEnd();
-        this.#owners.set(inode, { pid, comm: clean(comm, 15) });
-      }
+      const held = socketsOf(pid).filter((inode) => inodes.delete(inode));
+      if (held.length === 0) continue;
+      const owner = ownerOf(pid);
+      for (const inode of held) this.#owners.set(inode, owner);
     }
     for (const inode of inodes) this.#owners.set(inode, undefined);
   }
+}
+
+function ownerOf(pid: number): Owner {
+  const { comm = '', podUid, container } = readProcess(pid) ?? {};
+  return {
+    process: { pid, comm },
+    ...(podUid === undefined ? {} : { podUid }),
+    ...(container === undefined ? {} : { container }),
+  };
 }
 
 function socketCounts(pid: number): string {

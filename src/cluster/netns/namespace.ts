@@ -107,7 +107,7 @@ export class Namespace {
   }
 
   facts(links: readonly LinkFact[]): NetnsFacts {
-    const { nodeName, podUids, containers } = this.#inhabitants;
+    const { nodeName, podUids, containers, tenants } = this.#inhabitants;
     return {
       inum: this.inum,
       own: this.own,
@@ -118,6 +118,7 @@ export class Namespace {
       ...(nodeName === undefined ? {} : { nodeName }),
       podUids,
       containers,
+      tenants,
       links,
       defaultDevices: this.#defaultDevices,
       listeners: this.listeners,

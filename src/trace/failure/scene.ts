@@ -28,8 +28,8 @@ export function serviceOf(scene: Scene): string | undefined {
   const { connection, way, knowledge } = scene;
   const named = way.failed?.rule.rule?.service;
   if (named !== undefined) return named;
-  const { dst, dport, protocol } = connection.client;
-  const { kind, name } = knowledge.endpoint(connection.origin, dst, dport, protocol);
+  const { client, origin, firstAt } = connection;
+  const { kind, name } = knowledge.endpoint(origin, client.dst, client.dport, client.protocol, firstAt);
   return kind === 'service' ? name : undefined;
 }
 
@@ -37,8 +37,8 @@ export const serviceOrAddress = (scene: Scene): string => serviceOf(scene) ?? di
 
 export const place = (hop: Hop): string => hop.node ?? hop.netns?.name ?? 'the machine';
 
-export function placeOf({ knowledge }: Scene, netns: NetnsId): string {
-  const known = knowledge.place(netns);
+export function placeOf({ knowledge, connection }: Scene, netns: NetnsId): string {
+  const known = knowledge.place(netns, connection.firstAt);
   return known?.name ?? known?.node ?? 'the machine';
 }
 

@@ -10,6 +10,7 @@ const facts = (inum: number, given: Partial<NetnsFacts> = {}): NetnsFacts => ({
   nodeAgent: false,
   podUids: [],
   containers: [],
+  tenants: [],
   links: [],
   defaultDevices: [],
   listeners: [],
