@@ -92,8 +92,11 @@ async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
   await Promise.all(work);
 }
 
+/** An emulated machine takes its time over it. */
+const END_LIMIT_MS = 10_000;
+
 async function endProcesses(namespace: string): Promise<void> {
-  const end = Date.now() + 2000;
+  const end = Date.now() + END_LIMIT_MS;
   for (let pids = await processesOf(namespace); pids.length > 0; pids = await processesOf(namespace)) {
     for (const pid of pids) kill(pid);
     if (Date.now() > end)

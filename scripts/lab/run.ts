@@ -39,7 +39,9 @@ export async function run(
       );
     }
     const stderr: unknown = error.stderr;
-    const said = typeof stderr === 'string' ? stderr.trim().split('\n')[0] : undefined;
+    // What a Python program fails by stands at the end, after the way to it.
+    const lines = typeof stderr === 'string' ? stderr.trim().split('\n') : [];
+    const said = lines[0]?.startsWith('Traceback') ? lines.at(-1) : lines[0];
     throw new LabError(
       `${command} ${args.join(' ')}: ${said ?? error.shortMessage}`,
       'Run it by hand to see more.',

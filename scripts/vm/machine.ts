@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { FailedError } from '../../src/events/errors.ts';
 import { run } from '../lab/run.ts';
 import { INIT_IN_GUEST, type Image } from './image.ts';
-import { CPU } from './suites.ts';
+import { CPU, KERNEL_OPTIONS } from './suites.ts';
 
 export interface Job {
   /** What the guest calls itself. */
@@ -91,7 +91,10 @@ const qemu = ({ image, project, devices = [] }: Job, mailbox: string, console: s
   ...['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
   ...['-accel', 'tcg', '-cpu', CPU, '-smp', '2', '-m', MEMORY],
   ...['-kernel', image.kernel, '-initrd', image.initrd],
-  ...['-append', `console=ttyS0 quiet loglevel=4 panic=-1 root=/dev/vda init=${INIT_IN_GUEST}`],
+  ...[
+    '-append',
+    `console=ttyS0 quiet loglevel=4 panic=-1 root=/dev/vda init=${INIT_IN_GUEST} ${KERNEL_OPTIONS}`,
+  ],
   // Files of their own for what the guest writes, which end with QEMU.
   ...drive(image.disk, ',snapshot=on'),
   ...drive(project, ',readonly=on'),
