@@ -9,8 +9,10 @@ import type {
   Hop,
   Http,
   Leg,
+  Remedy,
   Request,
   Rule,
+  WhatIf,
 } from '../trace/request.ts';
 import type { Output } from './output.ts';
 
@@ -20,7 +22,7 @@ export function jsonOutput(storyOf?: (request: Request) => readonly string[]): O
     header: () => undefined,
     render(request, unmet) {
       const laid = { ...requestOf(request), story: storyOf?.(request), unmet };
-      return safeJson(laid);
+      return safe(JSON.stringify(laid));
     },
   };
 }
@@ -77,13 +79,33 @@ const carrier = (c: Carrier): Layout<Carrier> => ({
   entries: c.entries?.map(({ value, from, addedBy }) => ({ value, from, addedBy })),
 });
 
+const whatIf = (w: WhatIf): Laid<WhatIf> => ({
+  computed: w.computed,
+  outcome: w.outcome,
+  clientIp: w.clientIp,
+  servers: w.servers,
+  text: w.text,
+});
+
+const remedy = (r: Remedy): Layout<Remedy> => ({
+  kind: r.kind,
+  text: r.text,
+  breaks: r.breaks,
+  whatIf: r.whatIf && whatIf(r.whatIf),
+});
+
 const clientIp = (c: ClientIp): Layout<ClientIp> => ({
   verdict: c.verdict,
   lostAtHop: c.lostAtHop,
   cause: c.cause,
+  responsible: c.responsible && {
+    object: c.responsible.object,
+    field: c.responsible.field,
+    value: c.responsible.value,
+  },
   carriers: c.carriers.map(carrier),
   text: c.text,
-  remedies: c.remedies.map((remedy) => ({ text: remedy.text, breaks: remedy.breaks })),
+  remedies: c.remedies.map(remedy),
 });
 
 const http = (h: Http): Laid<Http> => ({
@@ -157,8 +179,8 @@ const requestOf = (r: Request): Layout<Request> => ({
  * JSON.stringify escapes C0 and lone surrogates only; the rest of what can steer a terminal (DEL, C1, format
  * and bidirectional characters, line separators) is escaped too, which leaves the value what it was.
  */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\x7f\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+function safe(json: string): string {
+  return json.replace(/[\x7f\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     [...Array(character.length).keys()]
       .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`)
       .join(''),

@@ -25,7 +25,7 @@ const ends = z
   .object({ src: z.string().describe('10.0.0.1:80 or [::1]:80'), dst: z.string() })
   .meta({ id: 'Ends' });
 
-export const ruleSchema = z
+const rule = z
   .object({
     family: z.enum(['ip', 'ip6', 'inet']),
     table: z.string(),
@@ -51,8 +51,8 @@ const hop = z
     device: z.object({ in: z.string().exactOptional(), out: z.string().exactOptional() }).exactOptional(),
     before: ends.exactOptional(),
     after: ends.exactOptional(),
-    rule: ruleSchema.exactOptional(),
-    markedBy: ruleSchema
+    rule: rule.exactOptional(),
+    markedBy: rule
       .exactOptional()
       .describe('Of a source rewritten because of a mark: the rule that had the packet marked.'),
     atMs: z.number().exactOptional().describe("Milliseconds since the request's first packet was seen."),
@@ -60,6 +60,35 @@ const hop = z
     observed: z.boolean().describe('False: inferred; `inferred` of the request says why.'),
   })
   .meta({ id: 'Hop' });
+
+const whatIf = z
+  .object({
+    computed: z.literal(true).describe('Worked out from rules and objects, never seen.'),
+    outcome: z.enum(['delivered', 'dropped', 'unknown']),
+    clientIp: z.enum(['preserved', 'lost']).exactOptional().describe('Of what is delivered.'),
+    servers: z.array(z.string()).exactOptional().describe('ip:port; it would be any of these.'),
+    text: z.string(),
+  })
+  .meta({ id: 'WhatIf' });
+
+const remedy = z
+  .object({
+    kind: z.enum([
+      'external-traffic-policy',
+      'another-node',
+      'proxy-protocol',
+      'forwarded-header',
+      'dial-directly',
+      'kube-proxy-setting',
+      'network-setting',
+      'host-network',
+      'rule',
+    ]),
+    text: z.string(),
+    breaks: z.string().describe('What it would break in this cluster, as far as that is known.'),
+    whatIf: whatIf.exactOptional().describe('What this very request would meet after the change.'),
+  })
+  .meta({ id: 'Remedy' });
 
 const clientIp = z.object({
   verdict: z.enum(['preserved', 'lost', 'carried', 'forged-or-stale', 'unknown']),
@@ -77,6 +106,14 @@ const clientIp = z.object({
       'load-balancer',
     ])
     .exactOptional(),
+  responsible: z
+    .object({
+      object: z.string().describe('Service default/web, kube-proxy, ConfigMap kube-system/ip-masq-agent'),
+      field: z.string().exactOptional().describe('spec.externalTrafficPolicy'),
+      value: z.string().exactOptional(),
+    })
+    .exactOptional()
+    .describe('What has the say over the loss.'),
   carriers: z
     .array(
       z.object({
@@ -97,7 +134,7 @@ const clientIp = z.object({
     )
     .describe("What the legs' heads say of who asked."),
   text: z.string(),
-  remedies: z.array(z.object({ text: z.string(), breaks: z.string() })),
+  remedies: z.array(remedy).describe('What would bring it to the server; the nearest first.'),
 });
 
 const http = z

@@ -3,7 +3,8 @@ import type { Colors } from 'picocolors/types.js';
 import { exchangeWords, lookupBefore, lookupOf, lookupWords } from '../trace/exchange-words.ts';
 import { hopsOfLeg, jointsOf, legsOf, proxyName } from '../trace/legs.ts';
 import type { Joint } from '../trace/legs.ts';
-import type { Carrier, Endpoint, Ends, Hop, Leg, Request, Rule } from '../trace/request.ts';
+import { outcomeWord, responsibleWords } from '../trace/remedies/words.ts';
+import type { Carrier, Endpoint, Ends, Hop, Leg, Remedy, Request, Rule } from '../trace/request.ts';
 import type { Output } from './output.ts';
 import { paintState, paintUnmet, paintVerdict } from './paint.ts';
 import {
@@ -36,6 +37,7 @@ export function wideOutput(colors: Colors): Output {
         serverWords(request),
         paintVerdict(colors, request, verdictWords(request)),
         ...request.clientIp.carriers.map(carrierWords),
+        ...request.clientIp.remedies.map(remedyWords),
         paintState(colors, request, stateWords(request)),
         request.retransmits > 0 ? `${String(request.retransmits)} sent again` : undefined,
         request.inferred.length > 0
@@ -158,8 +160,15 @@ function serverWords(request: Request): string | undefined {
 }
 
 function verdictWords({ clientIp }: Request): string {
-  const cause = clientIp.cause === undefined ? '' : ` (${clientIp.cause})`;
+  const by = clientIp.responsible === undefined ? '' : `, ${shown(responsibleWords(clientIp.responsible))}`;
+  const cause = clientIp.cause === undefined ? '' : ` (${clientIp.cause}${by})`;
   return `client IP ${clientIp.verdict}${cause}: ${shown(clientIp.text)}`;
+}
+
+/** What may be done, and what comes of it for this request; what it breaks `explain` tells. */
+function remedyWords({ kind, text, whatIf }: Remedy): string {
+  const then = whatIf === undefined ? '' : ` (computed: ${outcomeWord(whatIf)})`;
+  return `remedy ${kind}${then}: ${shown(text)}`;
 }
 
 function stateWords(request: Request): string {

@@ -4,6 +4,7 @@
  */
 import type { CarriedAddress } from '../events/head.ts';
 import type { Exchange } from './exchange.ts';
+import { CARRIER_NAMES, proxiedRemedies } from './remedies/proxied.ts';
 import type { Carrier, CarriedEntry, ClientIp, Endpoint, Hop, Request } from './request.ts';
 
 /** One leg: what was said on it, and its connection as a request of its own. */
@@ -37,20 +38,36 @@ export function clientIpOf(legs: readonly TiedLeg[], hops: readonly Hop[], under
     : last.length > 0
       ? 'forged-or-stale'
       : 'lost';
-  return { verdict, ...lost.at, carriers, text: words.trim(), remedies: clientIp.remedies };
+  return {
+    verdict,
+    ...lost.at,
+    carriers,
+    text: words.trim(),
+    remedies: proxiedRemedies({
+      legs: legs.map(({ base }) => base),
+      verdict,
+      carriers: last,
+      understood,
+      isHttp: legs.at(-1)?.exchange.asked?.message.what === 'http-request',
+    }),
+  };
 }
 
 interface Loss {
-  readonly at: Pick<ClientIp, 'lostAtHop' | 'cause'>;
+  readonly at: Pick<ClientIp, 'lostAtHop' | 'cause' | 'responsible'>;
   readonly text: string;
 }
 
 /** Before the first proxy, else at it: what a proxy dials has its own address. */
-function lossOf({ clientIp, client }: Request, hops: readonly Hop[]): Loss {
-  const { verdict, lostAtHop, cause, text } = clientIp;
+function lossOf({ clientIp, client, server }: Request, hops: readonly Hop[]): Loss {
+  const { verdict, lostAtHop, cause, responsible, text } = clientIp;
   if (verdict === 'lost') {
     return {
-      at: { ...(lostAtHop !== undefined && { lostAtHop }), ...(cause !== undefined && { cause }) },
+      at: {
+        ...(lostAtHop !== undefined && { lostAtHop }),
+        ...(cause !== undefined && { cause }),
+        ...(responsible && { responsible }),
+      },
       text,
     };
   }
@@ -58,8 +75,9 @@ function lossOf({ clientIp, client }: Request, hops: readonly Hop[]): Loss {
   const proxy = hops[at];
   const where = proxy?.netns?.name ?? proxy?.node ?? 'A proxy';
   const by = proxy?.process === undefined ? '' : ` (${proxy.process.comm})`;
+  const object = server?.kind === 'pod' ? `Pod ${server.name ?? server.ip}` : where;
   return {
-    at: { ...(at !== -1 && { lostAtHop: at }), cause: 'proxy' },
+    at: { ...(at !== -1 && { lostAtHop: at, responsible: { object: `${object}${by}` } }), cause: 'proxy' },
     text: `${where}${by} took the request of ${client.ip} and opened a connection of its own, from its own address.`,
   };
 }
@@ -120,13 +138,6 @@ function valuesOn(leg: TiedLeg | undefined, kind: CarriedAddress['kind']): reado
   return asked.carried.find((one) => one.kind === kind)?.values;
 }
 
-const NAMES: Readonly<Record<Carrier['kind'], string>> = {
-  'x-forwarded-for': 'X-Forwarded-For',
-  'x-real-ip': 'X-Real-IP',
-  forwarded: 'Forwarded',
-  'proxy-protocol': 'The PROXY header',
-};
-
 function carriersInWords(carriers: readonly Carrier[], first: Request): string {
   if (carriers.length === 0) return 'No header that its server reads carries the client to it.';
   return carriers.map((carrier) => carrierInWords(carrier, first)).join(' ');
@@ -134,7 +145,7 @@ function carriersInWords(carriers: readonly Carrier[], first: Request): string {
 
 function carrierInWords({ kind, values, isClient, entries }: Carrier, first: Request): string {
   const client = first.client.ip;
-  const told = `${NAMES[kind]} says ${values.join(', ')}`;
+  const told = `${CARRIER_NAMES[kind]} says ${values.join(', ')}`;
   const own = entries?.filter(({ from }) => from === 'client-itself') ?? [];
   const added = entries?.find(({ from }) => from === 'proxy');
   if (isClient) {
@@ -153,7 +164,7 @@ function carrierInWords({ kind, values, isClient, entries }: Carrier, first: Req
 function ownWords(carriers: readonly Carrier[], client: Endpoint): string {
   const strange = carriers.filter(({ isClient }) => !isClient);
   if (strange.length === 0) return '';
-  const told = strange.map(({ kind, values }) => `${NAMES[kind]} ${values.join(', ')}`).join(' and ');
+  const told = strange.map(({ kind, values }) => `${CARRIER_NAMES[kind]} ${values.join(', ')}`).join(' and ');
   return ` ${told} was sent by ${client.ip} itself: a proxy that is not traced here, or forged.`;
 }
 

@@ -8,8 +8,9 @@ import type { Tuple } from '../events/tuple.ts';
 import { afterNat } from './connection.ts';
 import type { Connection, Crossing, Entry, Mishap } from './connection.ts';
 import { hookOfStack } from './hook.ts';
-import type { Knowledge, RefusalRule, Rewrite, RewriteRule } from './knowledge.ts';
+import type { Knowledge, RefusalRule, Rewrite } from './knowledge.ts';
 import { isDrop, refusal } from './lifecycle.ts';
+import type { SourceRewrite } from './remedies/loss.ts';
 import type { Ends, Hook, Hop, HopKind } from './request.ts';
 import { rewritesOf, shows, undoneBy } from './rewrites.ts';
 import { serverOf } from './server.ts';
@@ -20,8 +21,8 @@ import type { Stage } from './way.ts';
 export interface Way {
   hops: Hop[];
   replyHops: Hop[];
-  /** For each rewrite of the source: its hop and what its rules say of it, in order. */
-  sourceRewrites: { hop: number; after: Tuple; rule: RewriteRule }[];
+  /** In order. */
+  sourceRewrites: SourceRewrite[];
   /** Where it failed: the hop, what befell the packet, and the rule that did it. */
   failed: { hop: number; mishap: Mishap | undefined; rule: RefusalRule } | undefined;
   /** The hop that sends it where no rule in force sends what is dialled, though there are rules for that Service. */
@@ -98,10 +99,11 @@ class WayBuilder {
     hop.after = ends(after);
     if (explained.rule !== undefined) hop.rule = explained.rule;
     if (explained.markedBy !== undefined) hop.markedBy = explained.markedBy;
-    this.way.hops.push(this.finish(hop, at, !entry.read));
+    const index = this.way.hops.push(this.finish(hop, at, !entry.read)) - 1;
     if (kind === 'dnat' && explained.rule === undefined && entry.rules !== undefined) this.doubtRule(entry);
     if (kind === 'snat' || kind === 'masquerade') {
-      this.way.sourceRewrites.push({ hop: this.way.hops.length - 1, after, rule: explained });
+      const { netns, rules } = entry;
+      this.way.sourceRewrites.push({ index, hop, netns, rewrite, explained, rules });
     }
   }
 

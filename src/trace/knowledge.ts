@@ -33,11 +33,46 @@ export interface Refusal {
   outDevice?: string;
 }
 
+/** A packet as it may come, which was not seen. */
+export interface Passing {
+  tuple: Tuple;
+  /** Absent where not known. */
+  inDevice?: string;
+}
+
 export interface RewriteRule {
   rule?: Rule;
-  /** For snat and masquerade: why, and the rule that marked the packet for it. */
+  /** For snat and masquerade: why, the rule that marked the packet for it, and who wrote it. */
   cause?: LossCause;
   markedBy?: Rule;
+  author?: RuleAuthor;
+  /** What its rules leave alone: ranges, and sets and devices by name. */
+  spared?: Spared;
+}
+
+/** The programs that are known to write rules. */
+export type RuleAuthor =
+  | 'kube-proxy'
+  | 'portmap'
+  | 'flannel'
+  | 'calico'
+  | 'cilium'
+  | 'ip-masq-agent'
+  | 'aws-vpc-cni'
+  | 'kindnet'
+  | 'weave'
+  | 'antrea'
+  | 'kube-router'
+  | 'kubenet'
+  | 'cni-bridge'
+  | 'docker'
+  | 'podman'
+  | 'libvirt'
+  | 'firewalld';
+
+export interface Spared {
+  sources: string[];
+  destinations: string[];
 }
 
 export interface RefusalRule {
@@ -59,6 +94,10 @@ export interface Place {
 export interface RuleBook {
   rewriteRule(rewrite: Rewrite): RewriteRule;
   refusalRule(refusal: Refusal): RefusalRule;
+  /** What would rewrite the source of a packet that DNAT sent on like this and that no rule has marked. */
+  sourceRule(passing: Passing): RewriteRule;
+  /** Whether kube-proxy takes the sender for a Pod of the cluster; undefined where none of its rules asks. */
+  isFromPod(passing: Passing): boolean | undefined;
   /** Services with a NodePort here, for "there is none on 80, but …". */
   nodePorts(): { service: string; port: number; protocol: Tuple['protocol'] }[];
 }

@@ -43,7 +43,7 @@ export function render(connection: Connection, circumstances: Circumstances): Re
     ...ends,
     hops: way.hops,
     replyHops: way.replyHops,
-    clientIp: verdictOf(connection, way, lost),
+    clientIp: verdictOf({ connection, way, ends, knowledge, lost }),
     ...(failure && { failure }),
     retransmits: connection.retransmits,
     inferred: [...notes(connection, way, lost), ...staleNames(ends)],

@@ -107,10 +107,52 @@ export interface ClientIp {
   /** Index into hops. */
   lostAtHop?: number;
   cause?: LossCause;
+  /** What has the say over it. */
+  responsible?: Responsible;
   /** What the legs' heads say of who asked, in the order of the legs. */
   carriers: Carrier[];
   text: string;
-  remedies: { text: string; breaks: string }[];
+  /** The nearest first. */
+  remedies: Remedy[];
+}
+
+/** An object of the API, or a program, and the field of it that decides. */
+export interface Responsible {
+  /** `Service default/web`, `kube-proxy`, `ConfigMap kube-system/ip-masq-agent`. */
+  object: string;
+  field?: string;
+  value?: string;
+}
+
+export type RemedyKind =
+  | 'external-traffic-policy'
+  | 'another-node'
+  | 'proxy-protocol'
+  | 'forwarded-header'
+  | 'dial-directly'
+  | 'kube-proxy-setting'
+  | 'network-setting'
+  | 'host-network'
+  | 'rule';
+
+/** Something that would bring the client's address to the server. */
+export interface Remedy {
+  kind: RemedyKind;
+  text: string;
+  /** What it would break in this cluster, as far as it is known. */
+  breaks: string;
+  whatIf?: WhatIf;
+}
+
+/** What this very request would meet after the change: worked out from rules and objects, never seen. */
+export interface WhatIf {
+  computed: true;
+  outcome: 'delivered' | 'dropped' | 'unknown';
+  /** Of what is delivered. */
+  clientIp?: 'preserved' | 'lost';
+  /** Where it would be delivered: `ip:port`, any of these. */
+  servers?: string[];
+  text: string;
 }
 
 export type FailureKind =

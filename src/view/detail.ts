@@ -1,5 +1,6 @@
 /** One request's whole story: who, the verdict, what failed, the name, the way there and back, what is inferred. */
-import type { Carrier, Endpoint, Request } from '../trace/request.ts';
+import { outcomeWord, responsibleWords } from '../trace/remedies/words.ts';
+import type { Carrier, Endpoint, Remedy, Request } from '../trace/request.ts';
 import { formatEndpoint } from '../events/tuple.ts';
 import { glyph } from './glyphs.ts';
 import { wayBack, wayThere } from './ladder.ts';
@@ -115,11 +116,21 @@ function verdict(request: Request, width: number): Line[] {
   return [
     ...field('client IP', [span(words, tone)], width),
     ...paragraph(clientIp.text, width),
+    ...(clientIp.responsible === undefined
+      ? []
+      : paragraph(`set in ${responsibleWords(clientIp.responsible)}`, width, 'faint')),
     ...clientIp.carriers.flatMap((carrier) => carried(carrier, width)),
-    ...clientIp.remedies.flatMap((remedy) => [
-      ...paragraph(`${glyph.then} ${remedy.text}`, width, 'good'),
-      ...(remedy.breaks === '' ? [] : paragraph(`  but: ${remedy.breaks}`, width, 'warn')),
-    ]),
+    ...clientIp.remedies.flatMap((remedy) => remedyLines(remedy, width)),
+  ];
+}
+
+function remedyLines({ text, breaks, whatIf }: Remedy, width: number): Line[] {
+  const then =
+    whatIf === undefined ? [] : paragraph(`  computed: ${outcomeWord(whatIf)}; ${whatIf.text}`, width);
+  return [
+    ...paragraph(`${glyph.then} ${text}`, width, 'good'),
+    ...then,
+    ...(breaks === '' ? [] : paragraph(`  but: ${breaks}`, width, 'warn')),
   ];
 }
 

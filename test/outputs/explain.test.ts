@@ -36,8 +36,10 @@ it('tells the answer first, then the way with its reasons, then what was not see
       masquerade-external-traffic-policy.
       x-forwarded-for on leg 1: 172.17.0.1 (what node-a made of the client's address
       before the proxy)
-      To keep it: set externalTrafficPolicy: Local on Service ingress-nginx/ingress.
-      But: nodes without an ingress pod would no longer answer on 32080.
+
+    WHAT WOULD KEEP IT
+              1.  set externalTrafficPolicy: Local on Service ingress-nginx/ingress.
+             but  nodes without an ingress pod would no longer answer on 32080.
 
     THE WAY, leg 0
         0.000 ms  DNAT in ~PREROUTING: node-a changes the destination from
@@ -191,7 +193,15 @@ it('cannot steer the terminal, whatever the names', () => {
           ...request.clientIp,
           text: bad,
           carriers: [{ kind: 'forwarded', values: [bad], leg: 0, isClient: false }],
-          remedies: [{ text: bad, breaks: bad }],
+          responsible: { object: bad, field: bad, value: bad },
+          remedies: [
+            {
+              kind: 'rule',
+              text: bad,
+              breaks: bad,
+              whatIf: { computed: true, outcome: 'unknown', text: bad },
+            },
+          ],
         },
         http: { method: bad, path: bad, tls: true, status: 500 },
         dns: { name: bad, type: bad, answers: [bad], id: bad, tried: [{ name: bad, type: bad }] },

@@ -212,7 +212,7 @@ describe('the detail', () => {
   it('tells the whole way of a request at 80 columns', () => {
     show([fixtures.nodePortCluster]);
     press('enter');
-    const lines = show([], { columns: 80, rows: 90 });
+    const lines = show([], { columns: 80, rows: 100 });
     const title = lines.findIndex((line) => line.startsWith('── 198'));
     expect(screen(lines.slice(title, -2)).trimEnd()).toMatchInlineSnapshot(`
       "── 198.51.100.7:51514 → default/web:http ────────────────────────────────── 1/1
@@ -227,6 +227,8 @@ describe('the detail', () => {
                    on its way to node-b, because Service default/web has
                    externalTrafficPolicy: Cluster.
                    › set externalTrafficPolicy: Local on Service default/web
+                   computed: dropped; node-a has no ready endpoint of it and would
+                   drop the connection
                    but: node-a has no endpoint: it would no longer answer on 32213;
                    only node-b would
 
@@ -544,7 +546,15 @@ describe('any request on any screen', () => {
         verdict: told.clientIp.verdict,
         carriers: told.clientIp.carriers.map((carrier) => ({ ...carrier, values: [text] })),
         text,
-        remedies: [{ text, breaks: text }],
+        responsible: { object: text, field: text, value: text },
+        remedies: [
+          {
+            kind: 'rule' as const,
+            text,
+            breaks: text,
+            whatIf: { computed: true as const, outcome: 'unknown' as const, text },
+          },
+        ],
       },
       inferred: [text],
     }));

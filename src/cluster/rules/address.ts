@@ -81,3 +81,21 @@ function prefixLength(text: string, family: 4 | 6): number | undefined {
   // iptables prints a mask that is no prefix as an address; such a mask is no range, so it is not known here.
   return ipaddr.isValid(text) ? (ipaddr.parse(text).prefixLengthFromSubnetMask() ?? undefined) : undefined;
 }
+
+/** The way the tools print it: an address, a prefix, or first and last. */
+export function formatRange({ family, first, last }: AddressRange): string {
+  const text = formatAddress(family, BigInt(first));
+  const bits = BigInt(last) - BigInt(first) + 1n;
+  if (bits === 1n) return text;
+  const host = bits.toString(2).length - 1;
+  const isPrefix = bits === 1n << BigInt(host) && BigInt(first) % bits === 0n;
+  return isPrefix
+    ? `${text}/${String((family === 4 ? 32 : 128) - host)}`
+    : `${text}-${formatAddress(family, BigInt(last))}`;
+}
+
+function formatAddress(family: 4 | 6, value: bigint): string {
+  const length = family === 4 ? 4 : 16;
+  const bytes = Array.from({ length }, (_, i) => Number((value >> BigInt(8 * (length - 1 - i))) & 255n));
+  return ipaddr.fromByteArray(bytes).toString();
+}

@@ -21,6 +21,8 @@ export function bookOf(rules: NamespaceRules, isLocal: IsLocal): RuleBook {
       return answer;
     },
     refusalRule: (refusal) => rules.refusalRule(refusal, isLocal),
+    sourceRule: (passing) => rules.sourceRule(passing, isLocal),
+    isFromPod: (passing) => rules.isFromPod(passing, isLocal),
     nodePorts: () => rules.nodePorts(),
   };
 }

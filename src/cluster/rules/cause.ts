@@ -1,19 +1,19 @@
 /** Why a source address was rewritten, read from the rule that did it and the rule that marked the packet for it. */
 import type { LossCause } from '../../trace/request.ts';
+import { authorOf } from './author.ts';
 import type { Found, Outcome, Trail } from './journey.ts';
 import type { Match, ParsedRule } from './model.ts';
 import type { Packet } from './packet.ts';
 
 export function causeOf(outcome: Outcome, packet: Packet): LossCause {
   const { markedBy } = outcome;
-  const names = namesOf(outcome);
-  if (names.some(isHostPort) || (markedBy && namesOf(markedBy).some(isHostPort)))
-    return 'masquerade-hostport';
+  const author = authorOf(markedBy ?? outcome);
+  if (author === 'portmap') return 'masquerade-hostport';
   if (markedBy) return causeOfMark(markedBy);
   // A connection that comes back to where it started can only be answered through the node: hairpin.
   if (packet.translated && packet.src === packet.dst) return 'masquerade-hairpin';
   if (asksForSource(outcome.rule, 'outside')) return 'masquerade-off-cluster';
-  if (names.some(isCniChain)) return 'masquerade-cni-outgoing';
+  if (author !== undefined && !OTHERS.has(author)) return 'masquerade-cni-outgoing';
   const masquerades = outcome.rule?.steps.some(
     (step) => step.kind === 'verdict' && step.verdict.kind === 'masquerade',
   );
@@ -46,21 +46,8 @@ function causeOfMark(markedBy: Found): LossCause {
   return trail === undefined && !name.startsWith('KUBE-') ? 'snat-rule' : 'masquerade-cni-outgoing';
 }
 
-function namesOf({ table, chain, trail }: Found): string[] {
-  const names = [chain.name, table.name];
-  for (let at: Trail | undefined = trail; at; at = at.outer) names.push(at.chain.name);
-  return names;
-}
-
-/** The portmap plugin: its chains with iptables, its table with nftables. */
-const isHostPort = (name: string): boolean =>
-  name.startsWith('CNI-HOSTPORT-') || name.startsWith('CNI-DN-') || name === 'cni_hostport';
-
-/** Chains and tables in which network plugins and their helpers keep the masquerade of what Pods send out. */
-const isCniChain = (name: string): boolean =>
-  /^(?:CNI-|IP-MASQ|KIND-MASQ|FLANNEL-|cali-|CILIUM_|AWS-SNAT|WEAVE|ANTREA-|KUBE-ROUTER|cni_masq|kindnet|flannel)/.test(
-    name,
-  );
+/** They are known, but are no network plugin of a cluster's. */
+const OTHERS: ReadonlySet<string> = new Set(['kube-proxy', 'docker', 'podman', 'libvirt', 'firewalld']);
 
 type SourceQuestion = 'outside' | 'local' | 'inside';
 

@@ -1,14 +1,16 @@
-import type { Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
+import type { Passing, Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
 import type { Hook } from '../../trace/request.ts';
 import { sameTuple, type Tuple } from '../../events/tuple.ts';
 import type { BaseChains } from './base-chains.ts';
+import { authorOf } from './author.ts';
 import { causeOf, markingRule } from './cause.ts';
 import type { End, Found, Freedom, Journey, Outcome, Stage } from './journey.ts';
-import { packetOf, type IsLocal, type Way } from './packet.ts';
+import { packetOf, type IsLocal, type Packet, type Way } from './packet.ts';
 import { reasonOf } from './reason.ts';
 import { toRule } from './report.ts';
 import { serviceOf, type ServiceName } from './service.ts';
 import { search, type Budget } from './search.ts';
+import { sparedBy } from './spared.ts';
 
 /** Rules looked at for one question, all attempts together: some milliseconds at the very most. */
 const BUDGET = 10_000;
@@ -45,14 +47,43 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
   };
   const entry: Hook = isSentHere(rewrite, isLocal) ? 'OUTPUT' : 'PREROUTING';
   const outcome = attempt(chains, [entry, rewrite.hook], rewrite, end, isLocal, budget);
-  if (!outcome) return {};
   const translated = !sameTuple(rewrite.original, rewrite.before);
-  const packet = packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated);
+  return outcome
+    ? sourceRuleOf(outcome, packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated))
+    : {};
+}
+
+function sourceRuleOf(outcome: Outcome, packet: Packet): RewriteRule {
   const cause = causeOf(outcome, packet);
   const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
   const service = servedBy(outcome, markedBy);
-  const rule = toRule(outcome, service);
-  return markedBy ? { rule, cause, markedBy: toRule(markedBy, service) } : { rule, cause };
+  const author = authorOf(markedBy ?? outcome);
+  return {
+    rule: toRule(outcome, service),
+    cause,
+    ...(markedBy && { markedBy: toRule(markedBy, service) }),
+    ...(author !== undefined && { author }),
+    spared: sparedBy(markedBy ?? outcome),
+  };
+}
+
+/** What rewrites the source of a packet that was sent on to this, and that no rule has marked for it. */
+export function explainUnmarked(
+  chains: BaseChains,
+  { tuple, inDevice }: Passing,
+  isLocal: IsLocal,
+): RewriteRule {
+  const way = wayOf(inDevice === undefined ? {} : { inDevice }, 'PREROUTING');
+  const packet = packetOf(tuple, way, isLocal, true);
+  const stage: Stage = {
+    hook: 'POSTROUTING',
+    chains: chains.at('POSTROUTING', 'nat'),
+    packet,
+    translated: packet,
+  };
+  const end: End = { kind: 'source', place: undefined, masquerade: false };
+  const outcome = search({ stages: [stage], end }, { assumptions: 0 }, { left: BUDGET });
+  return outcome ? sourceRuleOf(outcome, packet) : {};
 }
 
 /** kube-proxy masquerades for all Services by the same rules: for which, the way to them tells. */
@@ -138,7 +169,10 @@ const rerouted = (moved: boolean, end: End, hooks: readonly Hook[]): boolean =>
 const withoutOutDevice = ({ sentHere, inDevice }: Way): Way =>
   inDevice === undefined ? { sentHere } : { sentHere, inDevice };
 
-function wayOf({ inDevice, outDevice }: Passage, entry: Hook | undefined): Way {
+function wayOf(
+  { inDevice, outDevice }: Pick<Passage, 'inDevice' | 'outDevice'>,
+  entry: Hook | undefined,
+): Way {
   return {
     sentHere: entry === 'OUTPUT',
     ...(inDevice === undefined ? {} : { inDevice }),

@@ -28,7 +28,8 @@ export interface Stage {
 
 export type End =
   | { readonly kind: 'destination'; readonly place: Place }
-  | { readonly kind: 'source'; readonly place: Place; readonly masquerade: boolean }
+  /** Without a place, it may be rewritten to any. */
+  | { readonly kind: 'source'; readonly place: Place | undefined; readonly masquerade: boolean }
   | { readonly kind: 'refused'; readonly how: 'drop' | 'reject' };
 
 /** What may be supposed where the rules as read do not lead to what was seen. */

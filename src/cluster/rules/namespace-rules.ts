@@ -1,11 +1,12 @@
 import type { RulesEvent } from '../../events/event.ts';
-import type { Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
+import type { Passing, Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
 import { BaseChains } from './base-chains.ts';
-import { explainRefusal, explainRewrite } from './explain.ts';
+import { isFromPod, questionIn } from './detect-local.ts';
+import { explainRefusal, explainRewrite, explainUnmarked } from './explain.ts';
 import { parseIptables } from './iptables.ts';
-import type { RuleSet } from './model.ts';
+import type { Match, RuleSet } from './model.ts';
 import { parseNft } from './nft.ts';
-import type { IsLocal } from './packet.ts';
+import { packetOf, type IsLocal } from './packet.ts';
 import type { NodePort } from './service.ts';
 import { nodePortsIn, serviceIn, type ServicePort } from './service-ports.ts';
 import { asksForSourcePort } from './source-port.ts';
@@ -18,6 +19,7 @@ export class NamespaceRules {
   readonly #sets: RuleSets;
   readonly #ip: BaseChains;
   readonly #ip6: BaseChains;
+  readonly #podQuestions = new Map<BaseChains, Match | undefined>();
 
   private constructor(sets: RuleSets) {
     this.#sets = sets;
@@ -38,6 +40,17 @@ export class NamespaceRules {
 
   refusalRule(refusal: Refusal, isLocal: IsLocal): RefusalRule {
     return explainRefusal(this.#for(refusal.original.src), refusal, isLocal);
+  }
+
+  sourceRule(passing: Passing, isLocal: IsLocal): RewriteRule {
+    return explainUnmarked(this.#for(passing.tuple.src), passing, isLocal);
+  }
+
+  isFromPod({ tuple, inDevice }: Passing, isLocal: IsLocal): boolean | undefined {
+    const chains = this.#for(tuple.src);
+    if (!this.#podQuestions.has(chains)) this.#podQuestions.set(chains, questionIn(chains.tables));
+    const way = { sentHere: false, ...(inDevice !== undefined && { inDevice }) };
+    return isFromPod(this.#podQuestions.get(chains), packetOf(tuple, way, isLocal, false));
   }
 
   /** The Service port that this address stands for when dialled in this namespace. */

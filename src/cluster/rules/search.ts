@@ -221,7 +221,8 @@ class Search {
     const side = verdict.kind === 'dnat' || verdict.kind === 'redirect' ? 'destination' : 'source';
     if (this.#isLast(cursor) && end.kind === side) {
       if (end.kind === 'source' && end.masquerade && verdict.kind !== 'masquerade') return undefined;
-      return leadsTo(verdict, end.place, given) === 'no' ? undefined : this.#found(by, cursor.state);
+      const fits = end.place === undefined || leadsTo(verdict, end.place, given) !== 'no';
+      return fits ? this.#found(by, cursor.state) : undefined;
     }
     if (side === 'destination') {
       const place = destination ?? { ip: packet.dst, port: packet.dport };

@@ -2,7 +2,8 @@
 import { carrierWords, askedWords, lookupOf } from '../../trace/exchange-words.ts';
 import { splitEndpoint } from '../../trace/filter/way.ts';
 import { legsOf } from '../../trace/legs.ts';
-import type { Carrier, Failure, Request, Verdict } from '../../trace/request.ts';
+import { responsibleWords } from '../../trace/remedies/words.ts';
+import type { Carrier, ClientIp, Failure, Request, Verdict } from '../../trace/request.ts';
 import { stateAndFailure, tookOf } from '../words.ts';
 import { Names, paragraph, placeOf, sentence, whoIs, whoIsWhere } from './parts.ts';
 import type { Section } from './parts.ts';
@@ -141,18 +142,20 @@ export function clientAddress(request: Request): Section {
   const names = new Names(request);
   const carrier = carrierWords(request);
   const decisive = clientIp.verdict === 'carried' && carrier !== undefined ? ` by ${carrier}` : '';
-  const cause = clientIp.cause === undefined ? '' : ` Cause: ${clientIp.cause}.`;
+  const cause = clientIp.cause === undefined ? '' : ` Cause: ${clientIp.cause}${decidedBy(clientIp)}.`;
   return {
     title: `THE CLIENT'S ADDRESS: ${VERDICTS[clientIp.verdict]}${decisive}`,
     about: 'verdict',
     paragraphs: [
       paragraph(`${sawInstead(request, names)}${sentence(clientIp.text)}${cause}`),
       ...clientIp.carriers.map((one) => paragraph(carrierLine(one, request, names))),
-      ...clientIp.remedies.map(({ text, breaks }) =>
-        paragraph(`To keep it: ${sentence(text)}${breaks === '' ? '' : ` But: ${sentence(breaks)}`}`),
-      ),
     ],
   };
+}
+
+/** Which object has the say over it, and how that is set. */
+function decidedBy({ responsible }: ClientIp): string {
+  return responsible === undefined ? '' : `, by ${responsibleWords(responsible)}`;
 }
 
 /** The question as it is asked, answered: which address stands in the server's log, and whose it is. */

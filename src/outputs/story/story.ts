@@ -4,6 +4,7 @@ import { answer, clientAddress, whoComplained, whyItFailed } from './answer.ts';
 import { lookup } from './lookup.ts';
 import { paragraph } from './parts.ts';
 import type { Section } from './parts.ts';
+import { remedies } from './remedies.ts';
 import { wayBack, wayThere } from './way.ts';
 import type { WayOptions } from './way.ts';
 
@@ -13,6 +14,7 @@ export function storyOf(request: Request, options: WayOptions): Section[] {
     ...whyItFailed(request),
     ...whoComplained(request),
     clientAddress(request),
+    ...remedies(request),
     ...lookup(request),
     ...wayThere(request, options),
     ...wayBack(request),

@@ -1,0 +1,24 @@
+/** What would bring the client's address to the server, what this request would meet then, and what that breaks. */
+import { outcomeWord } from '../../trace/remedies/words.ts';
+import type { Remedy, Request, WhatIf } from '../../trace/request.ts';
+import { paragraph, sentence } from './parts.ts';
+import type { Paragraph, Section } from './parts.ts';
+
+export function remedies({ clientIp }: Request): Section[] {
+  if (clientIp.remedies.length === 0) return [];
+  const title = clientIp.verdict === 'carried' ? 'WHAT MAKES USE OF IT, OR KEEPS IT' : 'WHAT WOULD KEEP IT';
+  return [{ title, paragraphs: clientIp.remedies.flatMap(remedyLines) }];
+}
+
+function remedyLines({ text, breaks, whatIf }: Remedy, index: number): Paragraph[] {
+  return [
+    paragraph(sentence(text), `${String(index + 1)}.`),
+    ...(whatIf === undefined ? [] : [paragraph(whatIfLine(whatIf), 'this request')]),
+    ...(breaks === '' ? [] : [paragraph(sentence(breaks), 'but')]),
+  ];
+}
+
+const whatIfLine = (whatIf: WhatIf): string =>
+  `Computed, not seen: ${outcomeWord(whatIf)}. ${sentence(capital(whatIf.text))}`;
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
