@@ -37,7 +37,7 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
       durationMs: milliseconds(Math.max(endOf(told) - began.at, 0)),
     }),
     protocol,
-    state: stateOf(told, first.base.state),
+    state: stateOf(told, first.base.state, learnt.lookups),
     client,
     dialled,
     ...(server && { server }),
@@ -87,11 +87,13 @@ function endOf({ connection, index, asked, answer, endedAt }: Exchange): number 
   return asked === undefined || took === undefined ? firstOf(answer) : firstOf(asked) + took;
 }
 
-function stateOf({ asked, answer, endedAt }: Exchange, base: State): State {
+function stateOf(told: Exchange, base: State, lookups: Lookups): State {
+  const { asked, answer, endedAt } = told;
   if (asked === undefined) return base;
   if (answer !== undefined) return 'closed';
   const isOpen = base === 'open' || base === 'established';
-  return asked.message.what === 'dns' && endedAt > 0 && isOpen ? 'unanswered' : base;
+  if (asked.message.what !== 'dns' || endedAt === 0 || !isOpen) return base;
+  return lookups.mayBeAnswered(told) ? 'closed' : 'unanswered';
 }
 
 /** @returns the hops of all legs, a proxy between each two, and the index at which each leg's begin */

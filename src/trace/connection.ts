@@ -108,11 +108,15 @@ export class Connection {
   ending: Ending = ONGOING;
   /** It lived at a level of detail at which answers are not watched: silence tells nothing. */
   unwatched = false;
+  /** An answer may be among events that were lost, and nothing says that none came: silence tells nothing. */
+  unheard = false;
   retransmits = 0;
   /** Ties that rest on less than proof, in words. */
   doubts: readonly string[] = NONE;
   /** Events lost before it began; what was lost since may have hit it. */
   readonly lostBefore: number;
+  /** Events lost before the client asked last, which tells that nothing had been answered until then. */
+  lostAsked: number;
   /** State given out, if it was given out already. */
   emitted: State | undefined;
   /** When it ended, for the settling time; 0 while it goes on. */
@@ -142,6 +146,7 @@ export class Connection {
     this.lastAt = at;
     this.beginningSeen = beginningSeen;
     this.lostBefore = lostBefore;
+    this.lostAsked = lostBefore;
   }
 
   entryIn(netns: NetnsId, zone: number, original: Tuple): Entry | undefined {

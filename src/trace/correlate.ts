@@ -18,7 +18,7 @@ import { afterNat, append, beforeNat, Connection } from './connection.ts';
 import type { Crossing, Devices, Direction, Entry } from './connection.ts';
 import type { Knowledge } from './knowledge.ts';
 import { DevicePairs } from './device-pairs.ts';
-import { isRefusalError } from './lifecycle.ts';
+import { isDatagram, isRefusalError } from './lifecycle.ts';
 import { Losses } from './losses.ts';
 import { knownIn } from './table.ts';
 import type { Held, Table } from './table.ts';
@@ -51,6 +51,8 @@ const SYN_LIFE_NS = 130_000_000_000;
 const FLOW_PAUSE_NS = 6_000_000_000;
 /** How long a packet may be on its way between two sightings that only the tuple ties. */
 const TRANSIT_NS = 2_000_000_000;
+/** How long an answer may be in coming: so long conntrack waits for one to a datagram (nf_conntrack_udp_timeout). */
+const ANSWER_NS = 30_000_000_000;
 
 export class Correlator {
   private readonly table: Table;
@@ -84,6 +86,10 @@ export class Correlator {
     const rules = this.knowledge.rules(event.netns);
     connection.lastAt = event.at;
     connection.suffer({ direction, event, rules });
+    // The client's own host has no socket any more for the answer: so there was one.
+    if (direction === 'reply' && event.kind === 'icmp-error' && isDatagram(tuple.protocol)) {
+      connection.answered = true;
+    }
     if (event.conntrack && event.kind === 'drop') {
       this.see(connection, event.netns, event.conntrack, direction);
     }
@@ -108,6 +114,7 @@ export class Correlator {
     const found = this.closest(event, event.tuple, true);
     if (found === undefined) return undefined;
     found.retransmits++;
+    found.lostAsked = this.losses.before(event.at);
     found.lastAt = event.at;
     return found;
   }
@@ -318,7 +325,8 @@ export class Correlator {
     const direction = this.directionOf(connection, netns, tuple);
     const seen = direction === 'forward' ? connection.forward : connection.reply;
     if (sentHere && seen.some((c) => c.devices.in === 0 && c.devices.netns !== netns)) return false;
-    return connection.entries.some((e) => e.read) || at - connection.lastAt < TRANSIT_NS;
+    if (connection.entries.some((e) => e.read)) return true;
+    return at - connection.lastAt < (direction === 'reply' ? ANSWER_NS : TRANSIT_NS);
   }
 
   /** Whether a device that the connection crossed leads here, or the one it leaves by now to where it was. */
@@ -392,7 +400,7 @@ export class Correlator {
     }
     if (event.kind === 'icmp-error') {
       // REJECT sends the error before it drops the packet, which may be the first that is seen of it.
-      if (event.inIfindex !== 0 || !isRefusalError(event)) return undefined;
+      if (event.inIfindex !== 0 || !isRefusalError(event) || fromServer(tuple)) return undefined;
       return { connection: this.begin(original ?? tuple, event, -1, true), direction: 'forward' };
     }
     // A drop in mid-stream of what is not known: nobody to tell it to.
@@ -434,6 +442,7 @@ export class Correlator {
     connection.lastAt = at;
     if (direction === 'forward' && isOpening(event) && this.isRetry(connection, event)) {
       connection.retry(at - RETRY_NS);
+      connection.lostAsked = this.losses.before(at);
     }
     if (direction === 'forward' && inIfindex === 0 && !connection.sourceSeen) {
       // Where it is sent nothing has rewritten it yet, whatever was seen first of it.
@@ -508,9 +517,13 @@ export class Correlator {
     if ((tcp && (flags & RST) !== 0) || (sctp && flags === ABORT)) {
       if (connection.ending.reset === undefined) connection.ends({ reset: { direction, at } });
       // What answers the SYN has its number; any other reset is of a connection that stood.
-      if (tcp && direction === 'reply' && connection.isn >= 0 && !refuses(event, connection.isn)) {
-        connection.answered = true;
+      if (tcp && direction === 'reply' && connection.isn >= 0) {
+        // One with a number of its own answers a connection that stood, if the SYN-ACK may be what was lost.
+        const stood = event.seq !== 0 && this.losses.total > connection.lostBefore;
+        if (stood || !refuses(event, connection.isn)) connection.answered = true;
       }
+      // Who dials and gives up sends none (RFC 9293, 3.10.4): the client resets what was answered.
+      if (tcp && direction === 'forward' && sameTuple(tuple, connection.client)) connection.answered = true;
       return;
     }
     // A SYN that nobody answered is given up without FIN (RFC 9293, 3.10.4).
@@ -588,6 +601,10 @@ function isOpening({ tuple, flags }: PacketEvent): boolean {
 function isAnswer({ tuple, flags }: PacketEvent): boolean {
   return tuple.protocol === 'tcp' ? (flags & ACK) !== 0 : flags === INIT_ACK;
 }
+
+/** An answer by its ports: nobody asks from one of the well-known ones (RFC 6335, 6). */
+const fromServer = ({ protocol, sport, dport }: Tuple): boolean =>
+  protocol === 'udp' && sport < 1_024 && dport >= 1_024;
 
 /** A reset acknowledges the SYN that it answers (RFC 9293, 3.10.7.1). */
 function refuses({ flags, ack }: PacketEvent, isn: number): boolean {

@@ -111,7 +111,8 @@ export class Engine {
       if (!this.table.has(connection)) continue;
       const exchanges = this.conversations.toldOf(connection);
       if (exchanges === undefined) requests.push(this.render(connection));
-      for (const exchange of exchanges ?? []) told.add(exchange);
+      // What has ended is told when it has settled: another name of a search list may come yet.
+      for (const exchange of exchanges ?? []) if (exchange.endedAt === 0) told.add(exchange);
     }
     this.touched.clear();
     for (const exchange of told) requests.push(this.compose(exchange));
@@ -168,9 +169,11 @@ export class Engine {
       case 'capture':
         this.hearing = event.running;
         return undefined;
+      case 'heads-missed':
+        this.conversations.lookups.missed += event.count;
+        return undefined;
       case 'conntrack-stats':
       case 'tick':
-      case 'heads-missed':
         return undefined;
     }
   }
@@ -180,7 +183,7 @@ export class Engine {
     this.sweptAt = at;
     for (const connection of this.table.all()) {
       if (connection.endedAt === 0) {
-        if (noteSilence(connection, at)) this.ending.push(connection);
+        if (noteSilence(connection, at, this.correlator.losses.total)) this.ending.push(connection);
       } else if (isSpent(connection, stateOf(connection, this.level), at, this.hearing)) {
         this.table.remove(connection);
       }

@@ -42,6 +42,8 @@ export class Exchange {
   cause: Joint | undefined;
   /** What the proxy that served this one asked for it, in the order of time; bounded. */
   effects: readonly Exchange[] = [];
+  /** Of a look-up: how many heads had been missed before it was asked. */
+  missedBefore = 0;
   /** 0 while it goes on. */
   endedAt = 0;
   /** What came of it is told, or is part of what is. */

@@ -4,6 +4,7 @@
 import type { IcmpErrorEvent } from '../events/event.ts';
 import type { Protocol } from '../events/tuple.ts';
 import type { Connection, Mishap } from './connection.ts';
+import { isGroup, needsNoAnswer } from './one-way.ts';
 import type { State } from './request.ts';
 
 /** A capture takes its turn like any process: on a busy node its stamps are so much later than the packets. */
@@ -27,14 +28,20 @@ export function stateOf(connection: Connection, level: Level): State {
       return hasClosed(connection, level) ? 'closed' : 'established';
     return endedAt > 0 ? 'closed' : 'established';
   }
+  const isOver = endedAt > 0 && !connection.unwatched && !connection.unheard;
+  // Who of a group does not want it may drop it.
+  if (isGroup(connection.client.dst)) return isOver ? 'closed' : 'open';
   const error = refusal(connection);
   const byRule = connection.mishaps.some((m) => isDrop(m, 'NETFILTER_DROP'));
   const noSocket = connection.mishaps.some((m) => m.direction === 'forward' && isDrop(m, 'NO_SOCKET'));
   if (ending.reset?.direction === 'reply') return byRule ? 'rejected' : 'refused';
   if (error !== undefined) return noSocket && !byRule ? 'refused' : 'rejected';
   if (noSocket) return 'refused';
-  if (connection.mishaps.some((m) => m.event.kind === 'drop' && m.direction === 'forward')) return 'dropped';
-  return endedAt > 0 && !connection.unwatched ? 'unanswered' : 'open';
+  // What the kernel drops once, for want of room or a neighbour, may pass when it is sent again; a rule is firm.
+  const dropped = connection.mishaps.some((m) => m.event.kind === 'drop' && m.direction === 'forward');
+  if (dropped && (byRule || !connection.unheard)) return 'dropped';
+  if (!isOver) return 'open';
+  return needsNoAnswer(connection.client) ? 'closed' : 'unanswered';
 }
 
 export function refusal(connection: Connection): Mishap | undefined {
@@ -62,13 +69,19 @@ export function noteEnd(connection: Connection, level: Level, at: number): void 
   else if (!answered && (refusal(connection) !== undefined || ending.dialFailed)) connection.endedAt = at;
 }
 
-/** Called as time passes. @returns whether the silence has ended it */
-export function noteSilence(connection: Connection, at: number): boolean {
+/**
+ * Called as time passes.
+ * @param lost events lost so far
+ * @returns whether the silence has ended it
+ */
+export function noteSilence(connection: Connection, at: number, lost: number): boolean {
   const { answered, protocol, lastAt, firstAt } = connection;
   if (!answered) {
-    const patience = connection.unwatched ? KEEP_TOLD_NS : UNANSWERED_NS;
+    // The answer may be what was lost; that the client gave up tells that none had come.
+    connection.unheard = lost > connection.lostAsked && connection.ending.dialFailed === undefined;
+    const patience = connection.unwatched || connection.unheard ? KEEP_TOLD_NS : UNANSWERED_NS;
     if (!connection.beginningSeen || at - firstAt <= patience) return false;
-    connection.endedAt = at;
+    connection.endedAt = needsNoAnswer(connection.client) ? lastAt : at;
     return true;
   }
   if (!isDatagram(protocol) || at - lastAt <= IDLE_NS) return false;
@@ -87,7 +100,10 @@ export function isSettled(connection: Connection, at: number): boolean {
  */
 export function isSpent(connection: Connection, state: State, at: number, hearing: boolean): boolean {
   if (connection.emitted === undefined) return false;
-  if (state === 'closed' || state === 'refused') return !hearing || at - connection.endedAt > LATE_HEADS_NS;
+  // A flow that is never answered goes on for as long as something is sent.
+  const mayGoOn = !connection.answered && isDatagram(connection.protocol);
+  if ((state === 'closed' || state === 'refused') && !mayGoOn)
+    return !hearing || at - connection.endedAt > LATE_HEADS_NS;
   return at - connection.lastAt > KEEP_TOLD_NS;
 }
 

@@ -3,6 +3,7 @@ import type { NetnsId } from '../events/event.ts';
 import type { DnsHead } from '../events/head.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
+import { isGroup } from './one-way.ts';
 
 /** Programs keep what they looked up for so long at most, or nobody can tell any more why they dial. */
 const LIFE_NS = 60_000_000_000;
@@ -23,8 +24,12 @@ export class Lookups {
   /** By who asked and the address answered. */
   private readonly found = new Map<string, readonly Lookup[]>();
 
+  /** Heads that began and could not be read, so far. */
+  missed = 0;
+
   /** A question; its answer is seen in it once it has come. */
   asked(exchange: Exchange, asked: DnsHead, at: number): void {
+    exchange.missedBefore = this.missed;
     keep(this.tried, keyOf(exchange.connection.origin, firstLabel(asked.name)), { exchange, asked, at });
   }
 
@@ -40,6 +45,14 @@ export class Lookups {
     return this.found
       .get(keyOf(origin, client.dst))
       ?.findLast(({ at }) => at <= firstAt + SKEW_NS && firstAt - at < LIFE_NS);
+  }
+
+  /**
+   * Whether silence tells nothing of a look-up: something came back that could not be read, or it was asked of a group,
+   * of whom whoever knows nothing keeps still (RFC 6762, 6).
+   */
+  mayBeAnswered({ connection, missedBefore }: Exchange): boolean {
+    return isGroup(connection.client.dst) || (connection.answered && this.missed > missedBefore);
   }
 
   /** The other names tried for the same one, around a time; oldest first. */

@@ -9,7 +9,7 @@ import type { Way } from './hops.ts';
 import { stateOf } from './lifecycle.ts';
 import type { Level } from './lifecycle.ts';
 import type { Knowledge } from './knowledge.ts';
-import type { Request } from './request.ts';
+import type { Request, State } from './request.ts';
 import { verdictOf } from './verdict.ts';
 
 export interface Circumstances {
@@ -24,8 +24,8 @@ export interface Circumstances {
 export function render(connection: Connection, circumstances: Circumstances): Request {
   const { knowledge, level, wallOffset } = circumstances;
   const lost = circumstances.lost - connection.lostBefore;
-  const state = stateOf(connection, level);
   const way = wayOf(connection, knowledge);
+  const state = stateAlong(way, connection, level);
   const { firstAt, beginningSeen, protocol } = connection;
   const failure = failureOf({ connection, way, knowledge, lost }, state);
   const server = serverOf(connection, way, lost);
@@ -46,9 +46,15 @@ export function render(connection: Connection, circumstances: Circumstances): Re
     clientIp: verdictOf({ connection, way, ends, knowledge, lost }),
     ...(failure && { failure }),
     retransmits: connection.retransmits,
-    inferred: [...notes(connection, way, lost), ...staleNames(ends)],
+    inferred: [...notes(connection, way, state, lost), ...staleNames(ends)],
     lostEvents: lost,
   };
+}
+
+/** What needs no answer got none because it was sent where nobody is. */
+function stateAlong(way: Way, connection: Connection, level: Level): State {
+  const state = stateOf(connection, level);
+  return way.stale !== undefined && state === 'closed' && !connection.answered ? 'unanswered' : state;
 }
 
 function serverOf(connection: Connection, way: Way, lost: number): Server | undefined {
@@ -60,7 +66,7 @@ function serverOf(connection: Connection, way: Way, lost: number): Server | unde
   return { netns: last, tuple: way.arrived, sees: false };
 }
 
-function notes(connection: Connection, way: Way, lost: number): string[] {
+function notes(connection: Connection, way: Way, state: State, lost: number): string[] {
   const inferred = [...connection.doubts];
   if (!connection.beginningSeen) {
     inferred.push('older than the trace, or its first packet was missed: start and first hops are not known');
@@ -68,6 +74,10 @@ function notes(connection: Connection, way: Way, lost: number): string[] {
   const unseen = way.hops.flatMap((hop, i) => (hop.observed ? [] : [i]));
   if (unseen.length > 0) {
     inferred.push(`not seen: hop ${unseen.join(', ')}, which follows from ${unseenReason(connection)}`);
+  }
+  if (connection.unheard) inferred.push('no answer was seen; it may be among the events that were lost');
+  if (state === 'closed' && !connection.answered) {
+    inferred.push('no answer was seen, and such datagrams need none: whether it was wanted is not known');
   }
   if (connection.unwatched) inferred.push('detail nat: devices, deliveries and answers are not watched');
   if (lost > 0) {

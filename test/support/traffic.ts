@@ -384,7 +384,7 @@ class Journey {
         .toISOString()
         .replace('Z', `${String((startedAt / US) % 1000).padStart(3, '0')}Z`),
       protocol: plan.protocol,
-      state: stateOf(plan, served),
+      state: stateOf(plan),
       verdict: lost ? 'lost' : served ? 'preserved' : 'unknown',
       client: sourceOf(client),
       dialled: destinationOf(client),
@@ -399,8 +399,9 @@ const SYN = 2;
 const RST = 4;
 const ACK = 16;
 
-function stateOf({ protocol, fate }: Plan, served: boolean): State {
-  if (protocol === 'udp') return served ? 'closed' : 'unanswered';
+function stateOf({ protocol, fate }: Plan): State {
+  // Datagrams to these ports may go unanswered.
+  if (protocol === 'udp') return 'closed';
   if (fate === 'refused') return 'refused';
   if (fate === 'silent') return 'unanswered';
   return fate === 'open' ? 'established' : 'closed';

@@ -1,21 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Event } from '../../src/events/event.ts';
-import { ReorderWindow } from '../../src/trace/reorder.ts';
 import type { Request } from '../../src/trace/request.ts';
-import { contradictions, isTraffic, newEngine, requestsOf } from '../support/engine.ts';
+import { contradictions, newEngine, requestsOf } from '../support/engine.ts';
 import { networkOf, plans, toldOf, traffic } from '../support/traffic.ts';
 import type { Truth } from '../support/traffic.ts';
+import { saidTwice, throughWindow, withLosses } from '../support/unsettled.ts';
 
 const sorted = (truths: readonly Truth[]): string[] =>
   truths.map((truth) => JSON.stringify(truth, undefined, 1)).sort();
-
-/** From 0 to 1, for each event of a run: a failure that is made smaller keeps its seed, and so what it was. */
-function chance(seed: number, index: number): number {
-  let value = Math.imul(seed ^ Math.imul(index + 1, 0x9e37_79b1), 0x85eb_ca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2_ae35);
-  return ((value ^ (value >>> 16)) >>> 0) / 2 ** 32;
-}
 
 describe('the engine on made up traffic', () => {
   it('tells each connection as it was, though networks share addresses and ports are used again', () => {
@@ -32,15 +24,7 @@ describe('the engine on made up traffic', () => {
     fc.assert(
       fc.property(plans, fc.nat(), (planned, seed) => {
         const { events } = traffic(planned);
-        const arrivals = events.map((event, index) => {
-          const late = isTraffic(event) ? chance(seed, index) * 45_000_000 : 0;
-          return { event, at: event.at + late, index };
-        });
-        arrivals.sort((a, b) => a.at - b.at || b.index - a.index);
-        const ordered: Event[] = [];
-        const window = new ReorderWindow((event) => ordered.push(event));
-        for (const { event } of arrivals) window.push(event);
-        window.flush();
+        const ordered = throughWindow(events, seed);
         expect(ordered).toHaveLength(events.length);
         expect(ordered.map(({ kind }) => kind)).not.toContain('lost');
         expect(ordered.map(({ at }) => at)).toEqual(events.map(({ at }) => at));
@@ -54,9 +38,7 @@ describe('the engine on made up traffic', () => {
     fc.assert(
       fc.property(plans, fc.nat(), (planned, seed) => {
         const { events } = traffic(planned);
-        const twice = events.flatMap((event, index) =>
-          isTraffic(event) && chance(seed, index) < 0.4 ? [event, event] : [event],
-        );
+        const twice = saidTwice(events, seed);
         expect(requestsOf(twice)).toEqual(requestsOf(events));
       }),
       { numRuns: 200, seed: 3 },
@@ -74,7 +56,7 @@ describe('the engine on made up traffic', () => {
           // beginning of the second, nobody can tell what is whose.
           const { events } = traffic(planned, Infinity);
           const truth = requestsOf(events);
-          const told = requestsOf(withLosses(events, (index) => chance(seed, index) < share));
+          const told = requestsOf(withLosses(events, seed, share));
           for (const request of told) {
             // Datagrams do not say which side asked, and it says so.
             if (request.inferred.some((note) => note.startsWith('which side asked was not seen'))) continue;
@@ -109,13 +91,6 @@ describe('the engine on made up traffic', () => {
     );
   });
 });
-
-/** Some events gone, as bpftrace tells it. */
-function withLosses(events: readonly Event[], isLost: (index: number) => boolean): Event[] {
-  return events.map((event, index) =>
-    isTraffic(event) && isLost(index) ? { kind: 'lost', at: event.at, count: 1, where: 'kernel' } : event,
-  );
-}
 
 function networksOf({ hops, replyHops }: Request): Set<number> {
   return new Set([...hops, ...replyHops].map(({ netns }) => networkOf(netns?.inum ?? 0)));

@@ -14,11 +14,14 @@ export function lookupFailure(
   const answer = told.answer?.message;
   const resolver = base?.dialled;
   const whom = resolver?.name ?? resolver?.ip ?? 'the resolver';
-  if (answer?.what !== 'dns') return told.endedAt === 0 ? undefined : noAnswer(asked, whom, base?.failure);
+  if (answer?.what !== 'dns') {
+    if (told.endedAt === 0 || lookups.mayBeAnswered(told)) return undefined;
+    return noAnswer(asked, whom, base?.failure);
+  }
   const tries = lookups.alike(told, asked, told.since);
-  // Another name of the search list is tried next: nothing has failed yet.
-  const goesOn = tries.some(({ at }) => at > told.since);
-  if (answer.rcode !== 'NXDOMAIN' || goesOn) return undefined;
+  // Another name of the search list is tried next: nothing has failed yet. What was not seen may be that.
+  const unseen = lookups.missed > told.missedBefore || (base?.lostEvents ?? 0) > 0;
+  if (answer.rcode !== 'NXDOMAIN' || unseen || tries.some(({ at }) => at > told.since)) return undefined;
   return noSuchName(asked, whom, tries);
 }
 
