@@ -62,7 +62,7 @@ update_lists() {
 }
 
 apt_get() {
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" >&2 </dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 "$@" >&2 </dev/null
 }
 
 # The distribution's if it is new enough, else the binaries that stand in npm's registry as packages.

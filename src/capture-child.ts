@@ -34,9 +34,17 @@ function load(): typeof cap {
   }
 }
 
+/** It has little to do and no time to lose: packets are stamped when they are taken. */
+function goFirst(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGH);
+  } catch {
+    // Without CAP_SYS_NICE, as in a container: the stamps are a little later on a busy machine.
+  }
+}
+
 function capture(withoutOwnLoopback: boolean, ring: number): void {
-  // It has little to do and no time to lose: packets are stamped when they are taken.
-  setPriority(constants.priority.PRIORITY_HIGH);
+  goFirst();
   const out = new Socket({ fd: 1, readable: false, writable: true });
   out.on('error', () => process.exit(0));
   const source = new Cap();

@@ -75,6 +75,6 @@ export const storyOutputOf: OutputOf = (globals, stdout, env) => {
 };
 
 /** Node leaves it out where stdout is no terminal, whatever its types say; a terminal may say 0. */
-function widthOf({ columns = 0 }: { readonly columns?: number }): number {
+export function widthOf({ columns = 0 }: { readonly columns?: number }): number {
   return columns === 0 ? USUAL_WIDTH : columns;
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Context } from './context.ts';
 import { addGlobals } from './globals.ts';
 import { completionVerb } from './verbs/completion.ts';
+import { diffVerb } from './verbs/diff.ts';
 import { doctorVerb } from './verbs/doctor.ts';
 import { explainVerb } from './verbs/explain.ts';
 import { liveVerb } from './verbs/live.ts';
@@ -22,6 +23,7 @@ export function buildProgram(context: Context): Command {
     recordVerb,
     replayVerb,
     explainVerb,
+    diffVerb,
     doctorVerb,
     schemaVerb,
     completionVerb,
@@ -36,6 +38,7 @@ Examples:
   nathop trace -c 1 -- curl http://10.100.0.2:32213/   the way of one request
   nathop explain -c 1 -- curl http://10.100.0.2:32213/ the same as a story, with the reasons
   nathop record before.nathop --for 1m                 to replay and to share
+  nathop diff before.nathop after.nathop               what a change to the cluster changed
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 this machine cannot trace (nathop doctor says why).`,
   );

@@ -22,7 +22,7 @@ export function jsonOutput(storyOf?: (request: Request) => readonly string[]): O
     header: () => undefined,
     render(request, unmet) {
       const laid = { ...requestOf(request), story: storyOf?.(request), unmet };
-      return safe(JSON.stringify(laid));
+      return safeJson(laid);
     },
   };
 }
@@ -179,8 +179,8 @@ const requestOf = (r: Request): Layout<Request> => ({
  * JSON.stringify escapes C0 and lone surrogates only; the rest of what can steer a terminal (DEL, C1, format
  * and bidirectional characters, line separators) is escaped too, which leaves the value what it was.
  */
-function safe(json: string): string {
-  return json.replace(/[\x7f\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[\x7f\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     [...Array(character.length).keys()]
       .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`)
       .join(''),

@@ -25,7 +25,7 @@ const ends = z
   .object({ src: z.string().describe('10.0.0.1:80 or [::1]:80'), dst: z.string() })
   .meta({ id: 'Ends' });
 
-const rule = z
+export const ruleSchema = z
   .object({
     family: z.enum(['ip', 'ip6', 'inet']),
     table: z.string(),
@@ -51,8 +51,8 @@ const hop = z
     device: z.object({ in: z.string().exactOptional(), out: z.string().exactOptional() }).exactOptional(),
     before: ends.exactOptional(),
     after: ends.exactOptional(),
-    rule: rule.exactOptional(),
-    markedBy: rule
+    rule: ruleSchema.exactOptional(),
+    markedBy: ruleSchema
       .exactOptional()
       .describe('Of a source rewritten because of a mark: the rule that had the packet marked.'),
     atMs: z.number().exactOptional().describe("Milliseconds since the request's first packet was seen."),

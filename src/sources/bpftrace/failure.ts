@@ -30,9 +30,20 @@ const KNOWN: readonly { says: RegExp; means: string; mend: string }[] = [
     mend: 'use a kernel built with CONFIG_FTRACE and CONFIG_BPF_EVENTS, as distributions do',
   },
   {
-    says: /only supports running as the root user|must be root|Operation not permitted/i,
+    says: /only supports running as the root user|must be root/i,
     means: 'eBPF needs root',
     mend: 'run with sudo',
+  },
+  {
+    // perf_mmap() counts the buffer's pages as locked memory.
+    says: /Failed to open perf buffer/,
+    means: 'bpftrace may not lock the memory of its buffers',
+    mend: 'give it CAP_IPC_LOCK, or raise the limit: ulimit -l unlimited',
+  },
+  {
+    says: /Operation not permitted/i,
+    means: 'a privilege is lacking',
+    mend: 'run as root with the capabilities that `nathop doctor` names',
   },
   {
     says: /lockdown|locked down|Kernel is locked/i,

@@ -5,9 +5,13 @@ import { type Check, doubtful, fine, lacking } from './check.ts';
 const CAPABILITIES = [
   { name: 'CAP_NET_ADMIN', bit: 12n, needed: 'read rules and conntrack tables' },
   { name: 'CAP_SYS_PTRACE', bit: 19n, needed: "tell other users' processes" },
-  { name: 'CAP_SYS_ADMIN', bit: 21n, needed: 'enter namespaces' },
-  { name: 'CAP_PERFMON', bit: 38n, needed: 'attach probes' },
-  { name: 'CAP_BPF', bit: 39n, needed: 'load eBPF programs' },
+  // It contains CAP_BPF and CAP_PERFMON (capabilities(7)), which alone would not do: setns() takes it.
+  { name: 'CAP_SYS_ADMIN', bit: 21n, needed: 'load eBPF programs, enter namespaces' },
+];
+/** Without these something is not told. */
+const HELPFUL = [
+  { name: 'CAP_DAC_READ_SEARCH', bit: 2n, needed: "tell other users' processes" },
+  { name: 'CAP_SYSLOG', bit: 34n, needed: 'tell the hook of a drop' },
 ];
 
 export async function checkPrivileges(): Promise<Check[]> {
@@ -20,13 +24,19 @@ export const effectiveCapabilities = (status: string): bigint =>
   BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
 
 export function checkCapabilities(uid: number, effective: bigint): Check {
+  const name = 'privileges';
   const absent = CAPABILITIES.filter(({ bit }) => !has(effective, bit));
-  if (uid === 0 && absent.length === 0) return fine('privileges', 'root, with every capability needed');
+  const missed = HELPFUL.filter(({ bit }) => !has(effective, bit));
   const who = uid === 0 ? 'root' : `user ${uid}`;
-  const what = absent.map(({ name, needed }) => `${name} (${needed})`).join(', ');
-  return uid === 0
-    ? lacking('privileges', `${who}, without ${what}`, 'Run outside the container, or with --privileged.')
-    : lacking('privileges', what === '' ? who : `${who}, without ${what}`, 'Run it with sudo.');
+  const what = [...absent, ...missed].map(({ name, needed }) => `${name} (${needed})`).join(', ');
+  const found = what === '' ? who : `${who}, without ${what}`;
+  if (uid !== 0) return lacking(name, found, 'Run it with sudo.');
+  if (what === '') return fine(name, 'root, with every capability needed');
+  return (absent.length > 0 ? lacking : doubtful)(
+    name,
+    found,
+    'Run outside the container, or give it what is lacking.',
+  );
 }
 
 export const has = (effective: bigint, bit: bigint): boolean => (effective & (1n << bit)) !== 0n;
