@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import * as lab from '../../scripts/lab/scenarios/kube.ts';
 import { manifestsIn, problemsOf } from '../support/manifests.ts';
 
 const FOLDER = fileURLToPath(new URL('../../scripts/deploy', import.meta.url));
@@ -50,5 +51,24 @@ describe('the DaemonSet', () => {
     const { version } = JSON.parse(read('../../package.json')) as { version: string };
     expect(DAEMONSET).toContain(`image: nathop:${version}\n`);
     expect(read('Containerfile')).toContain(`--tag nathop:${version} `);
+  });
+});
+
+describe('the workloads', () => {
+  interface ServiceSpec {
+    readonly clusterIP: string;
+    readonly ports: readonly { readonly name: string; readonly port: number; readonly nodePort?: number }[];
+  }
+  const services = manifestsIn(read('workloads.yaml')).flatMap(({ kind, metadata, spec }) => {
+    const { clusterIP: ip, ports } = (spec ?? {}) as ServiceSpec;
+    if (kind !== 'Service' || ip === 'None') return [];
+    return ports.map(({ name, port, nodePort = 0 }) => ({
+      ...{ name: `default/${metadata.name}:${name}`, ip, port, nodePort },
+    }));
+  });
+
+  it.each(services)('have $name as the lab has it', (service) => {
+    const inLab = Object.values(lab).filter((one) => typeof one === 'object');
+    expect(inLab.find(({ name }) => name === service.name)).toMatchObject(service);
   });
 });

@@ -9,7 +9,9 @@ import { parseAllDocuments } from 'yaml';
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: { readonly name: string };
+  readonly spec?: unknown;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /** @throws where it is no YAML */
