@@ -70,12 +70,14 @@ export function warning(status: ViewStatus, width: number): Line | undefined {
 
 /** What of it all the list shows. */
 export function listBar(controller: Controller, snapshot: Snapshot, width: number): Line {
-  const { list, letGo, source } = controller;
+  const { list, letGo, source, troubled } = controller;
   const { shown, total, position } = snapshot;
   const parts: Line[] = [];
   if (list.paused) parts.push([span(`${glyph.paused} PAUSED, ${count(list.waiting)} waiting`, 'warn')]);
   parts.push([span(`${shown === total ? '' : `${count(shown)} of `}${requests(total)}`)]);
   if (list.failuresOnly) parts.push([span('failures only', 'bad')]);
+  else if (troubled > 0) parts.push([span(`${glyph.failed} ${count(troubled)} failed`, 'bad')]);
+  if (list.picked !== undefined) parts.push([span('only ', 'faint'), span(list.picked, 'key')]);
   if (controller.filterText !== '')
     parts.push([span('filter ', 'faint'), span(controller.filterText, 'key')]);
   if (source.scope !== undefined) parts.push([span('only ', 'faint'), span(source.scope, 'key')]);

@@ -29,11 +29,14 @@ export class Controller {
   /** First line of the detail, or of the help, in sight; the drawing keeps it in bounds. */
   scroll = 0;
   helpOpen = false;
+  /** What fails, counted, in the place of the list. */
+  troublesOpen = false;
   asking: { what: Asking; prompt: Prompt; error: string } | undefined;
   filterText = '';
   notice: { text: string; tone: Tone; at: number } | undefined;
   size: Size = { columns: 80, rows: 24 };
   #recording = false;
+  #troubleKey: string | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -52,12 +55,26 @@ export class Controller {
     return this.#options.model.letGo;
   }
 
+  get troubled(): number {
+    return this.#options.model.troubled;
+  }
+
+  /** Index of the chosen kind of trouble; it stays chosen while others pass it. */
+  get chosenTrouble(): number {
+    const { groups } = this.list.troubles;
+    return Math.max(
+      0,
+      groups.findIndex(({ key }) => key === this.#troubleKey),
+    );
+  }
+
   press(key: string): void {
     if (key === 'ctrl-c') return this.#options.quit();
     if (this.asking !== undefined) return this.#type(this.asking.what, key);
     const action = actionOf(key);
     if (action === undefined) return;
     if (this.helpOpen) return this.#inHelp(action);
+    if (this.troublesOpen && this.#inTroubles(action)) return;
     this.#act(action);
   }
 
@@ -72,6 +89,40 @@ export class Controller {
       this.scroll = 0;
     } else if (action === 'suspend') this.#options.suspend();
     else this.#scrollBy(action);
+  }
+
+  /** @returns whether the key means something there; the others do what they do in the list */
+  #inTroubles(action: Action): boolean {
+    const { groups } = this.list.troubles;
+    const at = this.chosenTrouble;
+    const choose = (index: number): boolean => {
+      this.#troubleKey = groups[Math.max(0, Math.min(index, groups.length - 1))]?.key;
+      return true;
+    };
+    switch (action) {
+      case 'down':
+        return choose(at + 1);
+      case 'up':
+        return choose(at - 1);
+      case 'page-down':
+      case 'end':
+        return choose(groups.length - 1);
+      case 'page-up':
+      case 'start':
+        return choose(0);
+      case 'open': {
+        const chosen = groups[at];
+        if (chosen !== undefined) this.list.pick({ key: chosen.key, words: `${chosen.whom} ${chosen.what}` });
+        this.troublesOpen = false;
+        return true;
+      }
+      case 'close':
+      case 'troubles':
+        this.troublesOpen = false;
+        return true;
+      default:
+        return false;
+    }
   }
 
   #act(action: Action): void {
@@ -99,6 +150,12 @@ export class Controller {
         return;
       case 'failures':
         return this.list.toggleFailuresOnly();
+      case 'troubles':
+        this.detailOpen = false;
+        this.focus = 'list';
+        this.list.pick(undefined);
+        this.troublesOpen = true;
+        return;
       case 'pause':
         return this.list.togglePause();
       case 'follow':
@@ -155,7 +212,11 @@ export class Controller {
       this.focus = 'list';
       return;
     }
-    if (this.filterText !== '') this.#keepFilter('');
+    if (this.list.picked !== undefined) {
+      // Back to where it was picked.
+      this.list.pick(undefined);
+      this.troublesOpen = true;
+    } else if (this.filterText !== '') this.#keepFilter('');
     else if (this.list.failuresOnly) this.list.toggleFailuresOnly();
   }
 

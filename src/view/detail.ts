@@ -33,9 +33,9 @@ export function detailTitle(request: Request): Line {
 
 export function detail(request: Request, width: number): Line[] {
   const blocks = [
+    failure(request, width),
     who(request, width),
     verdict(request, width),
-    failure(request, width),
     lookup(request, width),
     wayThere(request, width),
     wayBack(request, width),
@@ -172,15 +172,23 @@ function lookup({ dns }: Request, width: number): Line[] {
   ];
 }
 
+/** What broke, before all else: which kind, where, what speaks for it, and what to do next. */
 function failure(request: Request, width: number): Line[] {
   if (request.failure === undefined) return [];
-  const { kind, text, reason } = request.failure;
-  const lines = field(
-    'failed',
-    [span(`${glyph.failed} ${kind}`, 'bad'), span(`  ${reason}`, 'faint')],
-    width,
-  );
-  return [...lines, ...paragraph(text, width)];
+  const { kind, detail: closer, text, reason, atHop, evidence, next } = request.failure;
+  const words = closer === undefined ? kind : `${kind}, ${closer}`;
+  const place = placeOf(atHop === undefined ? undefined : request.hops[atHop]);
+  const where = place === '' ? '' : ` at ${place}${atHop === undefined ? '' : `, hop ${atHop + 1}`}`;
+  return [
+    ...field(
+      'failed',
+      [span(`${glyph.failed} ${words}`, 'bad'), span(where), span(`  ${reason}`, 'faint')],
+      width,
+    ),
+    ...paragraph(text, width),
+    ...evidence.flatMap((seen) => paragraph(`${glyph.dot} ${seen}`, width, 'faint')),
+    ...paragraph(`${glyph.then} ${next}`, width, 'good'),
+  ];
 }
 
 function notes(request: Request, width: number): Line[] {

@@ -43,14 +43,31 @@ function typing({ what, prompt }: NonNullable<Controller['asking']>, width: numb
   return justify(promptLine(label, prompt, width - lineWidth(right)), right, width);
 }
 
-function useful({ helpOpen, detailOpen, focus, size, canRecord, list }: Controller): readonly Hint[] {
+function useful({
+  helpOpen,
+  troublesOpen,
+  detailOpen,
+  focus,
+  size,
+  canRecord,
+  list,
+}: Controller): readonly Hint[] {
   if (helpOpen) return [['j k', 'scroll']];
+  if (troublesOpen) {
+    return [
+      ['j k', 'choose'],
+      ['Enter', 'these requests'],
+      ['Esc', 'back'],
+      ['/', 'filter'],
+    ];
+  }
   const pause: Hint = ['p', list.paused ? 'go on' : 'pause'];
   if (!detailOpen) {
     return [
       ['Enter', 'detail'],
       ['/', 'filter'],
       ['F', list.failuresOnly ? 'all' : 'failures'],
+      ['e', 'what fails'],
       pause,
       ...(canRecord ? ([['r', 'record']] as const) : []),
       ['s', 'sort'],

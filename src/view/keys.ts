@@ -15,6 +15,7 @@ export type Action =
   | 'switch'
   | 'filter'
   | 'failures'
+  | 'troubles'
   | 'pause'
   | 'follow'
   | 'sort'
@@ -64,7 +65,13 @@ export const bindings: readonly Binding[] = [
     action: 'failures',
     keys: ['F'],
     shown: 'F',
-    help: 'only what failed or was answered 4xx or 5xx; again: all',
+    help: 'only what failed or was answered 4xx or 5xx, without port scans; again: all',
+  },
+  {
+    action: 'troubles',
+    keys: ['e'],
+    shown: 'e',
+    help: 'what fails, counted by Service and kind, the worst first; Enter: these alone',
   },
   { action: 'pause', keys: ['p', ' '], shown: 'p  Space', help: 'hold the list still; tracing goes on' },
   { action: 'follow', keys: ['f'], shown: 'f', help: 'keep the newest request in sight' },

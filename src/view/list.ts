@@ -3,7 +3,7 @@ import type { Filter } from '../trace/filter/filter.ts';
 import type { Request } from '../trace/request.ts';
 import type { Kept, ViewModel } from './model.ts';
 import { sorted, type SortKey } from './sortings.ts';
-import { isTrouble } from './words.ts';
+import { troublesIn, type Troubles } from './troubles.ts';
 
 export interface Snapshot {
   /** What is in sight, top to bottom. */
@@ -25,6 +25,9 @@ export class RequestList {
   #frozen: { kept: readonly Kept[]; updates: number } | undefined;
   #filter: Filter | undefined;
   #failuresOnly = false;
+  /** Key and words of the one kind of trouble that is shown alone. */
+  #picked: { key: string; words: string } | undefined;
+  #troubles: Troubles | undefined;
   #sort: SortKey = 'time';
   #reverse = false;
   #follow = true;
@@ -116,6 +119,22 @@ export class RequestList {
     this.#seen.stale = true;
   }
 
+  /** The trouble that alone is shown, in words. */
+  get picked(): string | undefined {
+    return this.#picked?.words;
+  }
+
+  pick(trouble: { key: string; words: string } | undefined): void {
+    this.#picked = trouble;
+    this.#seen.stale = true;
+  }
+
+  /** What fails of what the filter lets through. */
+  get troubles(): Troubles {
+    if (this.#isOld) this.#refresh();
+    return (this.#troubles ??= troublesIn(Array.from(this.#passing(), ({ request }) => request)));
+  }
+
   get filtered(): boolean {
     return this.#filter !== undefined;
   }
@@ -136,9 +155,14 @@ export class RequestList {
     this.#seen.stale = true;
   }
 
+  get #isOld(): boolean {
+    return this.#seen.stale || (this.#frozen === undefined && this.#seen.updates !== this.#model.updates);
+  }
+
   #refresh(): void {
-    if (this.#seen.stale || (this.#frozen === undefined && this.#seen.updates !== this.#model.updates)) {
+    if (this.#isOld) {
       this.#seen = { updates: this.#model.updates, stale: false };
+      this.#troubles = undefined;
       this.#reorder();
       this.#findChosen();
     }
@@ -148,13 +172,27 @@ export class RequestList {
   }
 
   #reorder(): void {
-    const order: Kept[] = [];
+    const passing = [...this.#passing()];
+    this.#order = sorted(this.#wanted(passing), this.#sort, this.#reverse);
+  }
+
+  #wanted(passing: readonly Kept[]): readonly Kept[] {
+    if (this.#picked === undefined && !this.#failuresOnly) return passing;
+    const { groups, keyOf } = (this.#troubles = troublesIn(passing.map(({ request }) => request)));
+    const key = this.#picked?.key;
+    if (key !== undefined) return passing.filter(({ request }) => keyOf.get(request) === key);
+    // The closed ports that a scan finds would hide what somebody misses; they stand by themselves in the summary.
+    const scans = new Set(groups.filter(({ sort }) => sort === 'scan').map((one) => one.key));
+    return passing.filter(({ request }) => {
+      const one = keyOf.get(request);
+      return one !== undefined && !scans.has(one);
+    });
+  }
+
+  *#passing(): Generator<Kept> {
     for (const kept of this.#frozen?.kept ?? this.#model.values()) {
-      if (this.#failuresOnly && !isTrouble(kept.request)) continue;
-      if (this.#filter !== undefined && !this.#passes(this.#filter, kept.request)) continue;
-      order.push(kept);
+      if (this.#filter === undefined || this.#passes(this.#filter, kept.request)) yield kept;
     }
-    this.#order = sorted(order, this.#sort, this.#reverse);
   }
 
   /** A request is asked once: a change brings a new object. */

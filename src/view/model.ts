@@ -3,7 +3,7 @@
  * ten times a second. Bounded: what is finished goes first, the longest finished before all.
  */
 import type { Request } from '../trace/request.ts';
-import { isOpen } from './words.ts';
+import { isOpen, isTrouble } from './words.ts';
 
 export interface Kept {
   /** Never changed in place; a later one replaces it. */
@@ -16,6 +16,7 @@ export class ViewModel {
   readonly #limit: number;
   readonly #all = new Map<string, Kept>();
   readonly #finished = new Set<string>();
+  readonly #troubled = new Set<string>();
   #order = 0;
   #updates = 0;
   #letGo = 0;
@@ -32,12 +33,15 @@ export class ViewModel {
     else known.request = request;
     if (isOpen(request)) this.#finished.delete(request.id);
     else this.#finished.add(request.id);
+    if (isTrouble(request)) this.#troubled.add(request.id);
+    else this.#troubled.delete(request.id);
     if (this.#all.size > this.#limit) this.#evict();
   }
 
   /** It is no longer one of those that are wanted. */
   remove(id: string): void {
     this.#finished.delete(id);
+    this.#troubled.delete(id);
     if (this.#all.delete(id)) this.#updates++;
   }
 
@@ -47,6 +51,11 @@ export class ViewModel {
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** How many failed, or were answered with a complaint. */
+  get troubled(): number {
+    return this.#troubled.size;
   }
 
   /** How many updates came so far: tells whether anything changed, and by how much. */
@@ -63,6 +72,7 @@ export class ViewModel {
     const [id] = this.#finished.size > 0 ? this.#finished : this.#all.keys();
     if (id === undefined) return;
     this.#finished.delete(id);
+    this.#troubled.delete(id);
     this.#all.delete(id);
     this.#letGo++;
   }

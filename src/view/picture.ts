@@ -10,6 +10,7 @@ import { listPane, pageOf } from './list-pane.ts';
 import type { Snapshot } from './list.ts';
 import { span, type Line } from './paint.ts';
 import type { ViewStatus } from './source.ts';
+import { troublePane } from './trouble-pane.ts';
 
 export function picture(controller: Controller, size: Size, now: number): Line[] {
   const { columns, rows } = size;
@@ -38,6 +39,7 @@ function panes(
     const lines = help(controller.source, status, body.columns);
     return scrolled(lines, controller, { width: body.columns, height: body.rows });
   }
+  if (controller.troublesOpen) return troublePane(controller, layout.list);
   if (!controller.detailOpen) return listPane(controller, status, snapshot, layout.list);
   const detail = detailPane(controller, snapshot, layout.detail);
   if (layout.arrangement === 'alone') return detail;

@@ -7,6 +7,7 @@ import { columnCells, columnsFor } from './columns.ts';
 import { glyph } from './glyphs.ts';
 import { cell, fit, span, textOf, type Line } from './paint.ts';
 import { STORY, story } from './story.ts';
+import { isTrouble } from './words.ts';
 
 export const rowHeight = (width: number): number => (columnsFor(width) === undefined ? 2 : 1);
 
@@ -27,7 +28,8 @@ export function rowHeader(width: number): Line {
 /** @param above the row before it in sight: a request on the same connection stands under it */
 export function row(request: Request, width: number, chosen: boolean, above: Request | undefined): Line[] {
   const columns = columnsFor(width);
-  const mark = span(chosen ? `${glyph.cursor} ` : '  ', 'key');
+  const sign = isTrouble(request) ? glyph.failed : ' ';
+  const mark = span(`${chosen ? glyph.cursor : sign} `, chosen ? 'key' : 'bad');
   const client = above !== undefined && shareConnection(request, above) ? UNDER : undefined;
   const lines =
     columns === undefined

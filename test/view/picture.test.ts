@@ -61,22 +61,22 @@ describe('the list', () => {
                  DNAT · MASQ 10.100.0.2 → default/web-6c9f5d7b8-x2x7q          12.4 ms
         03:04:05 198.51.100.7 → default/web-local:http       ✓ preserved   closed
                  DNAT 10.0.2.2:8080 → default/web-6c9f5d7b8-x2x7q              3.20 ms
-        03:04:05 198.51.100.7 → default/web-local:http       ? unknown   ✗ dropped
+      ✗ 03:04:05 198.51.100.7 → default/web-local:http       ? unknown   ✗ dropped
                  ✗ no local endpoint at node-a                                  1.00 s
         03:04:05 default/client → default/web:http           ✓ preserved ● established
                  DNAT 10.0.2.2:8080 → default/web-6c9f5d7b8-x2x7q              1.80 ms
         03:04:05 default/web-…5d7b8-x2x7q → default/web:http ▲ lost        closed
                  DNAT · MASQ 10.0.2.1 → default/web-6c9f5d7b8-x2x7q            12.4 ms
-        03:04:05 default/client → default/empty:http         ? unknown   ✗ rejected
+      ✗ 03:04:05 default/client → default/empty:http         ? unknown   ✗ rejected
                  ✗ no ready endpoints at node-a                                0.30 ms
-        03:04:05 198.51.100.7 → node-a:80                    ✓ preserved ✗ refused
+      ✗ 03:04:05 198.51.100.7 → node-a:80                    ✓ preserved ✗ refused
                  ✗ nothing listens at node-a  saw 198.51.100.7                 0.21 ms
-        03:04:05 203.0.113.99 → node-a:32213                 ? unknown   ✗ dropped
+      ✗ 03:04:05 203.0.113.99 → node-a:32213                 ? unknown   ✗ dropped
                  ✗ dropped: IP_RPFILTER                                        0.00 ms
       ▌ 03:04:05 default/client → 10.0.2.99:8080             ? unknown   ✗ unanswered
                  ✗ no answer at node-b                                          3.02 s
-       10 requests                                                  time ↑  following
-       Enter detail  / filter  F failures  p pause  s sort  f follow  ? help  q quit"
+       10 requests · ✗ 5 failed                                     time ↑  following
+       Enter detail  / filter  F failures  e what fails  p pause      ? help  q quit"
     `);
   });
 
@@ -99,13 +99,13 @@ describe('the list', () => {
         earlier  default/client  default/ku…tes:https ~DNAT 10.100.0.2:6443    node-a                ? unknown   ● established
         03:04:05 198.51.100.7    default/web:http     DNAT · MASQ 10.100.0.2   default/we…d7b8-x2x7q ▲ lost        closed
         03:04:05 198.51.100.7    default/we…ocal:http DNAT 10.0.2.2:8080       default/we…d7b8-x2x7q ✓ preserved   closed
-        03:04:05 198.51.100.7    default/we…ocal:http no local endpoint at node-a                    ? unknown   ✗ dropped
+      ✗ 03:04:05 198.51.100.7    default/we…ocal:http no local endpoint at node-a                    ? unknown   ✗ dropped
         03:04:05 default/client  default/web:http     DNAT 10.0.2.2:8080       default/we…d7b8-x2x7q ✓ preserved ● established
         03:04:05 default…8-x2x7q default/web:http     DNAT · MASQ 10.0.2.1     default/we…d7b8-x2x7q ▲ lost        closed
-        03:04:05 default/client  default/empty:http   no ready endpoints at node-a                   ? unknown   ✗ rejected
-        03:04:05 198.51.100.7    node-a:80            nothing listens at node-a                      ✓ preserved ✗ refused
-        03:04:05 203.0.113.99    node-a:32213         dropped: IP_RPFILTER                           ? unknown   ✗ dropped
-        03:04:05 default/client  10.0.2.99:8080       no answer at node-b                            ? unknown   ✗ unanswered
+      ✗ 03:04:05 default/client  default/empty:http   no ready endpoints at node-a                   ? unknown   ✗ rejected
+      ✗ 03:04:05 198.51.100.7    node-a:80            nothing listens at node-a                      ✓ preserved ✗ refused
+      ✗ 03:04:05 203.0.113.99    node-a:32213         dropped: IP_RPFILTER                           ? unknown   ✗ dropped
+      ✗ 03:04:05 default/client  10.0.2.99:8080       no answer at node-b                            ? unknown   ✗ unanswered
         03:04:05 default/client  kube-syste…s:dns udp DNAT 10.0.1.5:53         kube-syste…ff4d-8xkzq ✓ preserved   closed
         03:04:05 2001:db…5678::7 default/web:http     DNAT · MASQ fd00:100::2  default/we…d7b8-x2x7q ▲ lost        closed
         03:04:05 default/client  198.51.100.80:443    MASQ 10.100.0.2          198.51.100.80         ▲ lost      ● established
@@ -135,15 +135,15 @@ describe('the list', () => {
                  ingres…:http via nginx → default/a-s…c5b4-tq2lm  ‼ 172.17.0.1 12.4 ms
         03:04:05 198.51.100.7 → GET example.com/a/pings      ↷ carried     200
                  via haproxy · ~via nginx → defaul…tq2lm  ↷ 198.51.100.7       12.4 ms
-        03:04:05 haproxy → GET example.com/                  ✓ preserved ✗ 400
+      ✗ 03:04:05 haproxy → GET example.com/                  ✓ preserved ✗ 400
                  default/a-service…9c5b4-tq2lm:8080 ✗ PROXY protocol mismatch  12.4 ms
-        03:04:05 default/client → POST a-service/orders      ✓ preserved ✗ 401
+      ✗ 03:04:05 default/client → POST a-service/orders      ✓ preserved ✗ 401
                  default/…ce:http REDIRECT → default/a-service-6f7d9c5b4-tq2lm 12.4 ms
         03:04:05 default/client → A a-service.d…luster.local ✓ preserved   NOERROR
                  kube-sys…:dns udp DNAT → kube-system/coredns-7db6d8ff4d-8xkzq 0.62 ms
-        03:04:05   └ → A product-service-svc                 ✓ preserved ✗ NXDOMAIN
+      ✗ 03:04:05   └ → A product-service-svc                 ✓ preserved ✗ NXDOMAIN
                  kube-system/kube-dns:dns udp DNAT 10.0.1.5:53 ✗ no such name  0.62 ms
-        03:04:05   └ → AAAA a-service.def….svc.cluster.local ? unknown   ✗ unanswered
+      ✗ 03:04:05   └ → AAAA a-service.def….svc.cluster.local ? unknown   ✗ unanswered
                  kube-system/k…e-dns:dns udp DNAT ✗ no answer from the resolver 5.00 s
       ▌ 03:04:05 198.51.100.7 → GET example.com/b/pings      ✓ preserved ✗ 502
                  ingres…s:http DNAT → ingress-nginx/controller-5d88c7d8d-k8jxz 12.4 ms"
@@ -183,6 +183,29 @@ describe('the list', () => {
     const words = screen(show([]));
     expect(words).toMatch(/✗ 401[^]*✗ NXDOMAIN[^]*✗ 502/);
     expect(words).not.toContain('/a/pings');
+  });
+
+  it('counts by e what fails, and goes from there to these requests and back', () => {
+    show([...fixtures.scenarios, ...exchanges]);
+    press('e', 'j');
+    const words = screen(show([]));
+    expect(words).toMatch(/WHAT FAILS, AND FOR WHOM +HOW +FAILED\/ALL +LAST/);
+    expect(words).toMatch(/\n▌ \S.* 03:04:05/);
+    expect(words).toMatch(/── the last one ─+\n \S/);
+    expect(words).toContain('Enter these requests');
+    const [, group] = controller.list.troubles.groups;
+    press('enter');
+    expect(screen(show([]))).toContain(`only ${(group?.whom ?? '').slice(0, 10)}`);
+    press('escape');
+    expect(screen(show([]))).toContain('WHAT FAILS');
+    press('escape', 'F');
+    expect(screen(show([]))).not.toContain('WHAT FAILS');
+  });
+
+  it('says in the place of the counts that nothing fails', () => {
+    show([fixtures.clusterIp]);
+    press('e');
+    expect(screen(show([]))).toContain('Nothing has failed.');
   });
 
   it('says what goes on where there is nothing to show', () => {
@@ -381,7 +404,7 @@ describe('the detail', () => {
     show([fixtures.noEndpoints]);
     press('enter');
     const words = screen(show([], { columns: 120, rows: 60 }));
-    expect(words).toContain('✗ rejected-no-endpoints  icmp port-unreachable');
+    expect(words).toContain('✗ rejected-no-endpoints at node-a, hop 1  icmp port-unreachable');
     expect(words).toMatch(/✗ REJECTED {4}node-a {2}~FORWARD {2}in cbr0/);
     expect(words).toContain('by ip filter: FORWARD › KUBE-SERVICES');
   });
