@@ -7,6 +7,7 @@ export const runtime = group('runtime');
 export const lab = group('lab');
 export const services = group('services');
 export const build = group('build');
+export const test = group('test');
 export const bench = group('bench');
 export const vm = group('vm');
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { checkMachine } from '../../src/sources/machine.ts';
@@ -17,6 +18,10 @@ export async function traced(): Promise<Group> {
   const lack = (await checkMachine(CAPTURE_CHILD)).find((check) => check.ok === false);
   return group(lack && `${lack.name}: ${lack.found}`);
 }
+
+/** The same for tests of what another program has to say. */
+export const judgedBy = (program: string): Group =>
+  group(spawnSync(program, ['--version']).error && `${program} is not installed`);
 
 const group =
   (lack: string | undefined): Group =>
