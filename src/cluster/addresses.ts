@@ -8,6 +8,9 @@ interface Owner extends Held<NetnsEvent> {
   readonly address: string;
 }
 
+/** kube-proxy's IPVS mode gives every Service's address to every node on it (netlink_linux.go): it names none of them. */
+const IPVS_DEVICE = 'kube-ipvs0';
+
 /** Owners of the past, of all addresses: those of namespaces that went, or that gave an address away. */
 const PAST_LIMIT = 4_096;
 
@@ -20,14 +23,17 @@ export class Addresses {
   set(event: NetnsEvent): void {
     const before = this.#owned.get(event.netns);
     const owned = new Map<string, Owner>();
-    for (const prefix of event.links.flatMap((link) => link.addresses)) {
+    const prefixes = event.links.flatMap(({ name, addresses }) =>
+      addresses.map((prefix) => ({ prefix, isService: name === IPVS_DEVICE })),
+    );
+    for (const { prefix, isService } of prefixes) {
       const address = canonicalAddress(prefix.split('/', 1)[0] ?? '');
       if (address === undefined || isLoopback(address) || owned.has(address)) continue;
       const known = before?.get(address);
       if (known?.until === Infinity) {
         known.who = event;
         owned.set(address, known);
-      } else owned.set(address, this.#begin(address, event));
+      } else owned.set(address, this.#begin(address, event, isService));
     }
     for (const [address, owner] of before ?? []) {
       if (owned.get(address) !== owner) this.#end(owner, event.at);
@@ -54,8 +60,9 @@ export class Addresses {
     return (address) => isLoopback(address) || (owned?.has(address) ?? false);
   }
 
-  #begin(address: string, event: NetnsEvent): Owner {
+  #begin(address: string, event: NetnsEvent, isService: boolean): Owner {
     const owner = { address, who: event, since: event.at, until: Infinity };
+    if (isService) return owner;
     const owners = this.#owners.get(address);
     if (owners) owners.push(owner);
     else this.#owners.set(address, [owner]);

@@ -123,7 +123,8 @@ export class ClusterKnowledge implements Knowledge {
         ? undefined
         : this.#services.at(netns, address, port, protocol, this.#neighbourhood);
     // What the node does counts, unless it is known what was so at the time.
-    if (byApi?.exact === true && (byRules === undefined || byApi.named.stale !== true)) return byApi.named;
+    if (byApi?.exact === true && (byRules?.name === undefined || byApi.named.stale !== true))
+      return byApi.named;
     if (byRules) return { kind: 'service', ...byRules };
     const owner = this.#owner(netns, address, view, at);
     return byApi !== undefined && owner.kind === 'external' ? byApi.named : owner;

@@ -59,7 +59,10 @@ export class ServiceNames {
       const service = rules.serviceAt(ip, port, protocol, isLocal);
       if (!service) continue;
       const { name, portName } = service;
-      answers.set(netns, { name, ...(portName === undefined ? {} : { portName }) });
+      answers.set(netns, {
+        ...(name !== undefined && { name }),
+        ...(portName !== undefined && { portName }),
+      });
     }
     if (this.#known.size >= KNOWN_LIMIT) this.#known.clear();
     this.#known.set(key, answers);

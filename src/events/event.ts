@@ -276,8 +276,11 @@ export interface RulesEvent {
   readonly kind: 'rules';
   readonly at: number;
   readonly netns: NetnsId;
-  /** What `text` is: `iptables-save`, `ip6tables-save`, or `nft -j list ruleset` of kube-proxy's tables. */
-  readonly syntax: 'iptables' | 'ip6tables' | 'nft';
+  /**
+   * What `text` is: `iptables-save`, `ip6tables-save`, `nft -j list ruleset` of kube-proxy's tables,
+   * `ipvsadm-save -n`, or the `ipset save` of the sets that iptables rules ask.
+   */
+  readonly syntax: 'iptables' | 'ip6tables' | 'nft' | 'ipvs' | 'ipset';
   readonly text: string;
 }
 

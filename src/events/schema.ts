@@ -191,7 +191,7 @@ const netnsGone = z.object({ kind: z.literal('netns-gone'), ...seen });
 const rules = z.object({
   kind: z.literal('rules'),
   ...seen,
-  syntax: z.enum(['iptables', 'ip6tables', 'nft']),
+  syntax: z.enum(['iptables', 'ip6tables', 'nft', 'ipvs', 'ipset']),
   // Of many lines, so cleaned where a line of it is shown.
   text: z.string(),
 });

@@ -52,6 +52,7 @@ const rule = (r: Rule): Laid<Rule> => ({
   text: r.text,
   comment: r.comment,
   service: r.service,
+  unknownMatches: r.unknownMatches,
 });
 
 const hop = (h: Hop): Layout<Hop> => ({

@@ -34,6 +34,10 @@ export const ruleSchema = z
     text: z.string().describe('The rule as its own tool prints it.'),
     comment: z.string().exactOptional(),
     service: z.string().exactOptional().describe('namespace/name:port of the Service it serves.'),
+    unknownMatches: z
+      .array(z.string())
+      .exactOptional()
+      .describe('Matches on the way to it of which nothing is known: it may be another rule.'),
   })
   .meta({ id: 'Rule' });
 

@@ -28,7 +28,7 @@ export class Standing {
         this.latest.set(`${event.syntax} ${String(event.netns)}`, event);
         break;
       case 'netns-gone':
-        for (const kind of ['netns', 'iptables', 'ip6tables', 'nft']) {
+        for (const kind of ['netns', 'iptables', 'ip6tables', 'nft', 'ipvs', 'ipset']) {
           this.latest.delete(`${kind} ${String(event.netns)}`);
         }
         this.counts.delete(event.netns);

@@ -79,6 +79,13 @@ function notes(connection: Connection, way: Way, state: State, lost: number): st
   if (state === 'closed' && !connection.answered) {
     inferred.push('no answer was seen, and such datagrams need none: whether it was wanted is not known');
   }
+  for (const { kind, rule } of way.hops) {
+    if (rule?.unknownMatches === undefined) continue;
+    const matches = rule.unknownMatches.join('; ');
+    inferred.push(
+      `the rule of the ${kind} in ${rule.table} ${rule.chain} rests on an unknown match: ${matches}`,
+    );
+  }
   if (connection.unwatched) inferred.push('detail nat: devices, deliveries and answers are not watched');
   if (lost > 0) {
     const source = connection.sourceSeen ? '' : ', and who is called the client may have passed it on';

@@ -47,6 +47,8 @@ export interface Rule {
   comment?: string;
   /** `namespace/name:port` of the Service it serves. */
   service?: string;
+  /** Matches on the way to it of which nothing is known and which were taken to match: it may be another rule. */
+  unknownMatches?: string[];
 }
 
 export interface Hop {

@@ -29,7 +29,7 @@ export function rewritesOf(
   };
   const rewrites: Rewrite[] = [];
   if (!sameTuple(before, between)) {
-    const hook: Hook = isSentHere ? 'OUTPUT' : 'PREROUTING';
+    const hook = isSentHere ? 'OUTPUT' : isByIpvs(entry, before, between) ? 'INPUT' : 'PREROUTING';
     const redirected = first === undefined && isRedirect(entry);
     const kind = redirected || isLoopbackRedirect(after, before) ? 'redirect' : 'dnat';
     rewrites.push({ kind, hook, before, after: between, ...common });
@@ -41,6 +41,18 @@ export function rewritesOf(
     rewrites.push({ kind, hook, before: between, after, ...common });
   }
   return rewrites;
+}
+
+/** IPS_DST_NAT (include/uapi/linux/netfilter/nf_conntrack_common.h). */
+const DESTINATION_TRANSLATED = 0x20;
+
+/**
+ * IPVS translates what comes to an address of the node itself, in INPUT, and alters the entry's reply without telling
+ * it of NAT (ip_vs_update_conntrack). A table that was read does not tell the bit; the rules may.
+ */
+function isByIpvs({ read, flipped, status, original, rules }: Entry, before: Tuple, after: Tuple): boolean {
+  if (!read) return !flipped && (status & DESTINATION_TRANSLATED) === 0;
+  return rules?.rewriteRule({ kind: 'dnat', hook: 'INPUT', original, before, after }).rule?.table === 'ipvs';
 }
 
 /** What conntrack does to the answer, without a rule of its own: the source's rewrite is undone first. */

@@ -25,7 +25,7 @@ export class Namespace {
   /** How it numbers the others; forgotten when its links are read again. */
   nsids?: ReadonlyMap<number, number>;
   listeners: readonly ListenerFact[] = [];
-  tables: RuleTables = { nft: [], legacy4: [], legacy6: [] };
+  tables: RuleTables = { nft: [], legacy4: [], legacy6: [], ipvs: false };
   kubeProxy: KubeProxyMode = 'none';
   /** The look in which it is to be visited. */
   dueAt: number;

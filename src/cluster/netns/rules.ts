@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { RulesEvent } from '../../events/event.ts';
 import type { FoundNetns } from './find.ts';
+import { readIpvs } from './ipvs.ts';
 import { runForBytesIn } from './run.ts';
 import type { RuleTables } from './tables.ts';
 
@@ -17,7 +18,8 @@ const IPTABLES_TABLES = ['raw', 'mangle', 'nat', 'filter', 'security'];
 const PATIENCE = { timeoutMs: 60_000, maxBytes: 256 << 20 };
 
 /** The rules of a namespace, one text a syntax, empty where it has none; a syntax that could not be read is left out. */
-export async function readRules({ path }: FoundNetns, tables: RuleTables): Promise<RuleText[]> {
+export async function readRules(namespace: FoundNetns, tables: RuleTables): Promise<RuleText[]> {
+  const { path } = namespace;
   const has = (family: string): boolean =>
     IPTABLES_TABLES.some((name) => tables.nft.includes(`${family} ${name}`));
   // Where the plain name is the legacy variant it would show nothing of nftables' tables.
@@ -39,6 +41,8 @@ export async function readRules({ path }: FoundNetns, tables: RuleTables): Promi
     { syntax: 'iptables', text: iptables },
     { syntax: 'ip6tables', text: ip6tables },
     { syntax: 'nft', text: await readNative(path, native) },
+    { syntax: 'ipvs', text: tables.ipvs ? await readIpvs(namespace) : '' },
+    { syntax: 'ipset', text: await readIpSets(path, `${iptables ?? ''}${ip6tables ?? ''}`) },
   ] as const;
   return (await Promise.all(texts.map(digested))).flat();
 }
@@ -64,6 +68,17 @@ async function readNative(path: string, tables: readonly string[]): Promise<stri
   }
   return objects.length === 0 ? '' : `{"nftables": [${objects.join(', ')}]}`;
 }
+
+/** Only where rules ask sets: `ipset` would have the kernel load what it lacks. */
+async function readIpSets(path: string, rules: string): Promise<string | undefined> {
+  if (!rules.includes(' --match-set ')) return '';
+  const bytes = await runForBytesIn(path, 'ipset', ['save'], PATIENCE);
+  return bytes && decoded(bytes, tidyIpSets);
+}
+
+/** Whole lines of `ipset save` without what changes by itself. */
+export const tidyIpSets = (lines: string): string =>
+  lines.replace(/^(add .*?)( (?:timeout|packets|bytes|skbmark|skbprio|skbqueue) .*)$/gm, '$1');
 
 async function joined(parts: readonly Promise<string | undefined>[]): Promise<string | undefined> {
   const texts = await Promise.all(parts);

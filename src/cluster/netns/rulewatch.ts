@@ -78,10 +78,10 @@ export class RuleWatch {
     this.#changed();
   }
 
-  /** The kernel announces no change of these. */
-  get #hasLegacy(): boolean {
-    const { legacy4, legacy6 } = this.#namespace.tables;
-    return legacy4.length + legacy6.length > 0;
+  /** The kernel announces no change of these; of sets neither, but kube-proxy uses them only beside IPVS. */
+  get #isSilent(): boolean {
+    const { legacy4, legacy6, ipvs } = this.#namespace.tables;
+    return ipvs || legacy4.length + legacy6.length > 0;
   }
 
   #changed(): void {
@@ -106,7 +106,7 @@ export class RuleWatch {
 
   #goOn(): void {
     if (this.#again) this.#schedule(QUIET_MS);
-    else if (!this.#confirmed || !this.#monitored || this.#hasLegacy) this.#schedule(POLL_MS);
+    else if (!this.#confirmed || !this.#monitored || this.#isSilent) this.#schedule(POLL_MS);
     this.#confirmed = true;
   }
 

@@ -1,3 +1,4 @@
+import { readIpvs } from './ipvs.ts';
 import { kernelHas } from './kernel.ts';
 import { readProc } from './proc.ts';
 import type { FoundNetns } from './find.ts';
@@ -12,6 +13,8 @@ export interface RuleTables {
   /** Names of legacy iptables tables (/proc/net/ip_tables_names). */
   readonly legacy4: readonly string[];
   readonly legacy6: readonly string[];
+  /** It has virtual servers. */
+  readonly ipvs: boolean;
 }
 
 /**
@@ -21,19 +24,18 @@ export interface RuleTables {
  */
 export async function readTables(namespace: FoundNetns, thorough: boolean): Promise<RuleTables | undefined> {
   const nft = kernelHas('nf_tables', 'nft_do_chain') ? await readNftTables(namespace.path) : [];
-  return nft && { nft, ...(await readLegacyNames(namespace, thorough)) };
+  const ipvs = thorough || namespace.pids.length > 0 ? (await readIpvs(namespace)) !== '' : false;
+  return nft && { nft, ...(await readLegacyNames(namespace, thorough)), ipvs };
 }
 
-export const hasRules = ({ nft, legacy4, legacy6 }: RuleTables): boolean =>
-  nft.length + legacy4.length + legacy6.length > 0;
+export const hasRules = ({ nft, legacy4, legacy6, ipvs }: RuleTables): boolean =>
+  ipvs || nft.length + legacy4.length + legacy6.length > 0;
 
 /** How kube-proxy works in a namespace, if it does, by the tables and chains it makes. */
 export async function readKubeProxyMode(namespace: FoundNetns, tables: RuleTables): Promise<KubeProxyMode> {
   if (tables.nft.some((table) => table.endsWith(' kube-proxy'))) return 'nftables';
   if (!(await hasKubeServices(namespace, tables))) return 'none';
-  const pid = namespace.pids[0];
-  const services = pid === undefined ? '' : (readProc(`/proc/${pid}/net/ip_vs`, 4096) ?? '');
-  return /^(?:TCP|UDP|SCTP|FWM) /m.test(services) ? 'ipvs' : 'iptables';
+  return tables.ipvs ? 'ipvs' : 'iptables';
 }
 
 /**

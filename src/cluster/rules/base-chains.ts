@@ -1,4 +1,5 @@
 import type { Hook } from '../../trace/request.ts';
+import { IPVS_TABLE } from './ipvs.ts';
 import type { BaseChain } from './journey.ts';
 import type { RuleSet, Table } from './model.ts';
 
@@ -7,8 +8,15 @@ export class BaseChains {
   readonly tables: readonly Table[];
   readonly #byHook = new Map<Hook, BaseChain[]>();
 
-  constructor(family: 'ip' | 'ip6', iptables: RuleSet | undefined, nft: RuleSet | undefined) {
-    const own = (iptables?.tables ?? []).filter((table) => table.family === family);
+  constructor(
+    family: 'ip' | 'ip6',
+    iptables: RuleSet | undefined,
+    nft: RuleSet | undefined,
+    ipvs: RuleSet | undefined,
+  ) {
+    const own = [...(iptables?.tables ?? []), ...(ipvs?.tables ?? [])].filter(
+      (table) => table.family === family,
+    );
     const names = new Set(own.map(({ name }) => name));
     const native = (nft?.tables ?? []).filter(
       (table) =>
@@ -22,6 +30,11 @@ export class BaseChains {
       }
     }
     for (const chains of this.#byHook.values()) chains.sort((a, b) => a.base.priority - b.base.priority);
+  }
+
+  /** Whether IPVS takes packets here that come to an address of the node. */
+  get hasVirtualServers(): boolean {
+    return this.tables.some(({ name }) => name === IPVS_TABLE);
   }
 
   at(hook: Hook, which: 'all' | 'nat'): readonly BaseChain[] {

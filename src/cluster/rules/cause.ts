@@ -38,7 +38,11 @@ function causeOfMark(markedBy: Found): LossCause {
   // With externalTrafficPolicy Local only what the node itself sends is marked. The policy is not the cause,
   // and the sender is not a Pod: as with any other source outside the cluster.
   if (asksForSource(rule, 'local')) return 'masquerade-off-cluster';
-  if (/^(?:KUBE-(?:EXT|XLB|FW|NODEPORTS?)\b|external-)/.test(name))
+  // IPVS mode says in sets for what it marks, and marks what nodes send from a Service's address of their own.
+  const asked = setsAsked(rule);
+  if (asked.some((set) => /^KUBE-(?:6-)?EXTERNAL-IP/.test(set))) return 'masquerade-external-traffic-policy';
+  if (asked.some((set) => /^KUBE-(?:6-)?CLUSTER-IP src,dst$/.test(set))) return 'masquerade-off-cluster';
+  if (/^(?:KUBE-(?:EXT|XLB|FW|NODEPORTS?|NODE-PORT|LOAD-BALANCER|FIRE-WALL)\b|external-)/.test(name))
     return 'masquerade-external-traffic-policy';
   // Older versions mark in KUBE-SERVICES what is for an external address.
   if (/ (?:external|loadbalancer) IP$/.test(rule?.comment ?? '')) return 'masquerade-external-traffic-policy';
@@ -48,6 +52,10 @@ function causeOfMark(markedBy: Found): LossCause {
 
 /** They are known, but are no network plugin of a cluster's. */
 const OTHERS: ReadonlySet<string> = new Set(['kube-proxy', 'docker', 'podman', 'libvirt', 'firewalld']);
+
+/** Name and sides of each set that a rule asks, whether it was read or not. */
+const setsAsked = (rule: ParsedRule | undefined): string[] =>
+  [...(rule?.text ?? '').matchAll(/ --match-set (\S+ \S+)/g)].map(([, set = '']) => set);
 
 type SourceQuestion = 'outside' | 'local' | 'inside';
 

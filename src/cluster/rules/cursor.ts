@@ -9,7 +9,8 @@ export interface State {
   /** Bits of the mark that were on when a rule asked for them. */
   readonly asked: number;
   readonly translatedBy: Found | undefined;
-  readonly assumed: number;
+  /** Matches taken to match of which nothing is known, in words. */
+  readonly assumed: readonly string[];
   /** This hook's rewrite is done: nf_nat_inet_fn asks no further chain of type nat. */
   readonly settled: boolean;
 }
@@ -19,7 +20,7 @@ export const START: State = {
   marked: undefined,
   asked: 0,
   translatedBy: undefined,
-  assumed: 0,
+  assumed: [],
   settled: false,
 };
 

@@ -10,11 +10,14 @@ export function isFromPod(asked: Match | undefined, packet: Packet): boolean | u
   return answer === 'yes' ? true : answer === 'no' ? false : undefined;
 }
 
-/** Of the first rule that marks what is for a ClusterIP and not from a Pod: all Services ask the same. */
+/**
+ * Of the first rule that marks what is for a ClusterIP and not from a Pod: all Services ask the same, in IPVS mode one
+ * rule for all.
+ */
 export function questionIn(tables: readonly Table[]): Match | undefined {
   for (const { chains } of tables) {
     for (const { name, rules } of chains.values()) {
-      if (!/^(?:KUBE-SV[CL]-|services$)/.test(name)) continue;
+      if (!/^(?:KUBE-SV[CL]-|KUBE-SERVICES$|services$)/.test(name)) continue;
       for (const { steps } of rules) {
         for (const step of steps) if (step.kind === 'match' && asksForSender(step.match)) return step.match;
       }

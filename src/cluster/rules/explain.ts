@@ -37,8 +37,8 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
   const budget = { left: BUDGET };
   if (kind === 'dnat' || kind === 'redirect') {
     const end: End = { kind: 'destination', place: { ip: after.dst, port: after.dport } };
-    const outcome = attempt(chains, [rewrite.hook], rewrite, end, isLocal, budget);
-    return outcome ? { rule: toRule(outcome) } : {};
+    const outcome = attempt(chains, [[rewrite.hook]], rewrite, end, isLocal, budget);
+    return outcome ? { rule: toRule(outcome, undefined, outcome.assumed) } : {};
   }
   const end: End = {
     kind: 'source',
@@ -46,8 +46,13 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
     masquerade: kind === 'masquerade',
   };
   const entry: Hook = isSentHere(rewrite, isLocal) ? 'OUTPUT' : 'PREROUTING';
-  const outcome = attempt(chains, [entry, rewrite.hook], rewrite, end, isLocal, budget);
   const translated = !sameTuple(rewrite.original, rewrite.before);
+  const byIpvs = translated && entry === 'PREROUTING' && chains.hasVirtualServers;
+  const ways: Hook[][] = [
+    ...(byIpvs ? [[entry, 'INPUT', rewrite.hook] satisfies Hook[]] : []),
+    [entry, rewrite.hook],
+  ];
+  const outcome = attempt(chains, ways, rewrite, end, isLocal, budget);
   return outcome
     ? sourceRuleOf(outcome, packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated))
     : {};
@@ -57,9 +62,12 @@ function sourceRuleOf(outcome: Outcome, packet: Packet): RewriteRule {
   const cause = causeOf(outcome, packet);
   const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
   const service = servedBy(outcome, markedBy);
+  const rule = toRule(outcome, service, outcome.assumed);
+  // Which rule set the mark is a guess where sets that could not be read would tell.
+  if (markedBy && outcome.assumed.some((text) => text.includes('--match-set'))) return { rule };
   const author = authorOf(markedBy ?? outcome);
   return {
-    rule: toRule(outcome, service),
+    rule,
     cause,
     ...(markedBy && { markedBy: toRule(markedBy, service) }),
     ...(author !== undefined && { author }),
@@ -82,7 +90,7 @@ export function explainUnmarked(
     translated: packet,
   };
   const end: End = { kind: 'source', place: undefined, masquerade: false };
-  const outcome = search({ stages: [stage], end }, { assumptions: 0 }, { left: BUDGET });
+  const outcome = search({ stages: [stage], translation: 0, end }, { assumptions: 0 }, { left: BUDGET });
   return outcome ? sourceRuleOf(outcome, packet) : {};
 }
 
@@ -102,10 +110,13 @@ export function explainRefusal(chains: BaseChains, refusal: Refusal, isLocal: Is
   const tuples = { ...refusal, before: current };
   for (const how of kind === 'reject' ? (['reject'] as const) : (['drop', 'reject'] as const)) {
     for (const hooks of waysTo(refusal, isLocal)) {
-      const outcome = attempt(chains, hooks, tuples, { kind: 'refused', how }, isLocal, budget);
+      const outcome = attempt(chains, [hooks], tuples, { kind: 'refused', how }, isLocal, budget);
       if (!outcome) continue;
       const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
-      return { rule: toRule(outcome, servedBy(outcome, markedBy)), because: reasonOf(outcome, how) };
+      return {
+        rule: toRule(outcome, servedBy(outcome, markedBy), outcome.assumed),
+        because: reasonOf(outcome, how),
+      };
     }
   }
   return {};
@@ -122,15 +133,17 @@ interface Passage {
 
 function attempt(
   chains: BaseChains,
-  hooks: readonly Hook[],
+  ways: readonly (readonly Hook[])[],
   passage: Passage,
   end: End,
   isLocal: IsLocal,
   budget: Budget,
 ): Outcome | undefined {
   for (const { chains: which, ...freedom } of end.kind === 'destination' ? STRICT : LENIENT) {
-    const outcome = search(journeyOf(chains, which, hooks, passage, end, isLocal), freedom, budget);
-    if (outcome) return outcome;
+    for (const hooks of ways) {
+      const outcome = search(journeyOf(chains, which, hooks, passage, end, isLocal), freedom, budget);
+      if (outcome) return outcome;
+    }
   }
   return undefined;
 }
@@ -150,16 +163,19 @@ function journeyOf(
   const later = moved
     ? packetOf({ ...original, dst: before.dst, dport: before.dport }, way, isLocal, true)
     : first;
+  // Of three hooks the one between is the input, where IPVS is.
+  const translation = hooks.length > 2 ? 1 : 0;
   const stages = hooks.map((hook, index): Stage => {
     const last = index + 1 === hooks.length;
     return {
       hook,
       chains: chains.at(hook, last && end.kind === 'refused' ? 'all' : which),
-      packet: index === 0 ? first : later,
+      packet: index <= translation ? first : later,
       translated: later,
     };
   });
-  return moved ? { stages, end, destination: { ip: before.dst, port: before.dport } } : { stages, end };
+  const common = { stages, translation, end };
+  return moved ? { ...common, destination: { ip: before.dst, port: before.dport } } : common;
 }
 
 /** What OUTPUT sends elsewhere was to leave by another device when it came there, and which is not known. */

@@ -1,4 +1,5 @@
 import { parseRange } from './address.ts';
+import type { IpSets } from './ipset.ts';
 import type { Match, PortRange, Side } from './model.ts';
 
 export interface MatchOption {
@@ -8,6 +9,7 @@ export interface MatchOption {
   readonly values: readonly string[];
   readonly negated: boolean;
   readonly family: 'ip' | 'ip6';
+  readonly sets: IpSets;
 }
 
 /** What one option of iptables asks of a packet that opens a connection. */
@@ -38,6 +40,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map(
     '--src-type': (given) => addressType(given, 'src'),
     '--dst-type': (given) => addressType(given, 'dst'),
     '--mark': mark,
+    '--match-set': ({ values: [name = '', flags = ''], negated, sets }) => sets.match(name, flags, negated),
     '--syn': ({ negated }) => (negated ? never : 'always'),
     '--tcp-flags': tcpFlags,
     // xt_recent with --set, xt_nfacct and the accounting of a match only take note of the packet.

@@ -1,3 +1,4 @@
+import type { IpSets } from './ipset.ts';
 import { optionMatch } from './iptables-matches.ts';
 import { targetSteps } from './iptables-targets.ts';
 import type { ParsedRule, Step } from './model.ts';
@@ -8,6 +9,7 @@ export function parseIptablesRule(
   line: string,
   family: 'ip' | 'ip6',
   isChain: (name: string) => boolean,
+  sets: IpSets,
 ): ParsedRule {
   const words = splitWords(line);
   const steps: Step[] = [];
@@ -27,7 +29,7 @@ export function parseIptablesRule(
     if (option === '-m') module = values[0] ?? '';
     else if (option === '--comment') comment = comment === undefined ? values[0] : `${comment}; ${values[0]}`;
     else {
-      const match = optionMatch({ module, option, values, negated, family });
+      const match = optionMatch({ module, option, values, negated, family, sets });
       if (match !== 'always') steps.push({ kind: 'match', match });
     }
     at = end;

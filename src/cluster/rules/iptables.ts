@@ -1,15 +1,19 @@
 import type { Hook } from '../../trace/request.ts';
 import { LazyChain } from './chain.ts';
+import { IpSets } from './ipset.ts';
 import { parseIptablesRule } from './iptables-rule.ts';
 import type { Base, Chain, RuleSet, Table } from './model.ts';
 
-/** Reads the output of `iptables-save` or `ip6tables-save`, with or without counters. Never throws. */
-export function parseIptables(text: string, family: 'ip' | 'ip6'): RuleSet {
+/**
+ * Reads the output of `iptables-save` or `ip6tables-save`, with or without counters. Never throws.
+ * @param sets that its rules may ask
+ */
+export function parseIptables(text: string, family: 'ip' | 'ip6', sets = IpSets.none): RuleSet {
   const tables: Table[] = [];
   let chains: Map<string, ChainLines> | undefined;
   let name = '';
   const finish = (): void => {
-    if (chains) tables.push({ family, name, chains: buildChains(family, name, chains) });
+    if (chains) tables.push({ family, name, chains: buildChains(family, name, chains, sets) });
     chains = undefined;
   };
   for (const line of lines(text)) {
@@ -66,7 +70,12 @@ function append(chains: Map<string, ChainLines> | undefined, line: string): void
   else chains?.set(name, { policy: '-', rules: [rule] });
 }
 
-function buildChains(family: 'ip' | 'ip6', table: string, read: Map<string, ChainLines>): Map<string, Chain> {
+function buildChains(
+  family: 'ip' | 'ip6',
+  table: string,
+  read: Map<string, ChainLines>,
+  sets: IpSets,
+): Map<string, Chain> {
   const isChain = (name: string): boolean => read.has(name);
   const chains = new Map<string, Chain>();
   for (const [name, { policy, rules }] of read) {
@@ -75,7 +84,7 @@ function buildChains(family: 'ip' | 'ip6', table: string, read: Map<string, Chai
       new LazyChain(
         name,
         baseOf(table, name, policy),
-        () => rules.map((rule) => parseIptablesRule(rule, family, isChain)),
+        () => rules.map((rule) => parseIptablesRule(rule, family, isChain, sets)),
         (other) => chains.get(other),
       ),
     );

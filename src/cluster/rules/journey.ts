@@ -12,6 +12,8 @@ export interface BaseChain {
 /** The hooks a packet met, in order, and how it ended in the last. */
 export interface Journey {
   readonly stages: readonly Stage[];
+  /** Index of the stage in which DNAT took it there, if it did: the first, but for IPVS, which waits for the input. */
+  readonly translation: number;
   /** Where DNAT took it before the last stage, if it did. */
   readonly destination?: Place;
   readonly end: End;
@@ -66,6 +68,8 @@ export interface Outcome extends Found {
   readonly markedBy: Found | undefined;
   /** The rule that had translated the destination before. */
   readonly translatedBy: Found | undefined;
+  /** Matches on the way here of which nothing is known and which were taken to match, in words. */
+  readonly assumed: readonly string[];
 }
 
 export interface Marked {

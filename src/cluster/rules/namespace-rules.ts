@@ -3,7 +3,9 @@ import type { Passing, Refusal, RefusalRule, Rewrite, RewriteRule } from '../../
 import { BaseChains } from './base-chains.ts';
 import { isFromPod, questionIn } from './detect-local.ts';
 import { explainRefusal, explainRewrite, explainUnmarked } from './explain.ts';
+import { IpSets } from './ipset.ts';
 import { parseIptables } from './iptables.ts';
+import { parseIpvs } from './ipvs.ts';
 import type { Match, RuleSet } from './model.ts';
 import { parseNft } from './nft.ts';
 import { packetOf, type IsLocal } from './packet.ts';
@@ -12,26 +14,38 @@ import { nodePortsIn, serviceIn, type ServicePort } from './service-ports.ts';
 import { asksForSourcePort } from './source-port.ts';
 
 type Syntax = RulesEvent['syntax'];
-type RuleSets = Readonly<Partial<Record<Syntax, RuleSet>>>;
+type Texts = Readonly<Partial<Record<Syntax, string>>>;
+type RuleSets = Readonly<Partial<Record<Exclude<Syntax, 'ipset'>, RuleSet>>>;
 
 /** All rules of one network namespace, as they stood at one time. */
 export class NamespaceRules {
+  /** As they were read: rules are read anew when a set that they ask changes. */
+  readonly #texts: Texts;
   readonly #sets: RuleSets;
+  readonly #ipSets: IpSets;
   readonly #ip: BaseChains;
   readonly #ip6: BaseChains;
   readonly #podQuestions = new Map<BaseChains, Match | undefined>();
 
-  private constructor(sets: RuleSets) {
+  private constructor(texts: Texts, sets: RuleSets, ipSets: IpSets) {
+    this.#texts = texts;
     this.#sets = sets;
-    this.#ip = new BaseChains('ip', sets.iptables, sets.nft);
-    this.#ip6 = new BaseChains('ip6', sets.ip6tables, sets.nft);
+    this.#ipSets = ipSets;
+    this.#ip = new BaseChains('ip', sets.iptables, sets.nft, sets.ipvs);
+    this.#ip6 = new BaseChains('ip6', sets.ip6tables, sets.nft, sets.ipvs);
   }
 
-  static readonly none = new NamespaceRules({});
+  static readonly none = new NamespaceRules({}, {}, IpSets.none);
 
   /** With the rules of one syntax replaced. */
   with(syntax: Syntax, text: string): NamespaceRules {
-    return new NamespaceRules({ ...this.#sets, [syntax]: parse(syntax, text) });
+    const texts = { ...this.#texts, [syntax]: text };
+    const ipSets = syntax === 'ipset' ? new IpSets(text) : this.#ipSets;
+    const sets =
+      syntax === 'ipset'
+        ? { ...this.#sets, ...readAgain(texts, ipSets) }
+        : { ...this.#sets, [syntax]: parse(syntax, text, ipSets) };
+    return new NamespaceRules(texts, sets, ipSets);
   }
 
   rewriteRule(rewrite: Rewrite, isLocal: IsLocal): RewriteRule {
@@ -60,7 +74,7 @@ export class NamespaceRules {
     protocol: NodePort['protocol'],
     isLocal: IsLocal,
   ): ServicePort | undefined {
-    return serviceIn(this.#for(ip).tables, { ip, port, protocol, isLocal: isLocal(ip) });
+    return serviceIn(this.#for(ip).tables, this.#ipSets, { ip, port, protocol, isLocal: isLocal(ip) });
   }
 
   asksForSourcePort(): boolean {
@@ -76,7 +90,14 @@ export class NamespaceRules {
   }
 }
 
-function parse(syntax: Syntax, text: string): RuleSet {
+function parse(syntax: Exclude<Syntax, 'ipset'>, text: string, sets: IpSets): RuleSet {
   if (syntax === 'nft') return parseNft(text);
-  return parseIptables(text, syntax === 'iptables' ? 'ip' : 'ip6');
+  if (syntax === 'ipvs') return parseIpvs(text);
+  return parseIptables(text, syntax === 'iptables' ? 'ip' : 'ip6', sets);
 }
+
+/** What asks sets. */
+const readAgain = ({ iptables, ip6tables }: Texts, sets: IpSets): RuleSets => ({
+  ...(iptables !== undefined && { iptables: parse('iptables', iptables, sets) }),
+  ...(ip6tables !== undefined && { ip6tables: parse('ip6tables', ip6tables, sets) }),
+});

@@ -1,14 +1,14 @@
 import type { Hook } from '../../trace/request.ts';
 import { evaluate, lookup, type Answer, type Circumstances } from './evaluate.ts';
 import type { Element } from './elements.ts';
-import type { ParsedRule, Verdict } from './model.ts';
+import type { ParsedRule, Step, Verdict } from './model.ts';
 import type { Packet } from './packet.ts';
 
 /** What a rule makes of a packet. */
 export interface Reading {
   readonly answer: Answer;
-  /** How many unknown matches stand between the packet and the rule. */
-  readonly unknowns: number;
+  /** The matches between the packet and the rule of which nothing is known, in words. */
+  readonly unknowns: readonly string[];
   readonly mark: number;
   /** Bits of the mark that were on when the rule asked for them. */
   readonly asked: number;
@@ -25,6 +25,7 @@ export interface Branch {
 const branchOf = ({ value, comment }: Element<Verdict>): Branch => ({ verdict: value, comment });
 
 const NOWHERE: readonly Branch[] = [];
+const NONE: readonly string[] = [];
 
 export function readRule(
   rule: ParsedRule,
@@ -35,7 +36,7 @@ export function readRule(
 ): Reading {
   let mark = markBefore;
   let asked = 0;
-  let unknowns = 0;
+  let unknowns = NONE;
   let chance = false;
   let branches = NOWHERE;
   for (const step of rule.steps) {
@@ -54,9 +55,23 @@ export function readRule(
       answer = typeof found === 'string' ? found : 'yes';
       if (found !== 'no') branches = (typeof found === 'string' ? step.map.all : [found]).map(branchOf);
     }
-    if (answer === 'no') return { answer, unknowns: 0, mark: markBefore, asked, branches: NOWHERE };
-    if (answer === 'unknown') unknowns++;
+    if (answer === 'no') return { answer, unknowns: NONE, mark: markBefore, asked, branches: NOWHERE };
+    if (answer === 'unknown') unknowns = [...unknowns, wordsOf(step)];
     else if (answer === 'chance') chance = true;
   }
-  return { answer: unknowns > 0 ? 'unknown' : chance ? 'chance' : 'yes', unknowns, mark, asked, branches };
+  return {
+    answer: unknowns.length > 0 ? 'unknown' : chance ? 'chance' : 'yes',
+    unknowns,
+    mark,
+    asked,
+    branches,
+  };
+}
+
+/** Of a match that is understood, it is the packet's side that is not known. */
+function wordsOf(step: Step): string {
+  if (step.kind !== 'match') return 'what a map is asked';
+  const { match } = step;
+  if (match.kind === 'unknown') return `${match.negated ? '! ' : ''}${match.text}`;
+  return match.kind === 'mark' ? 'the mark' : `the ${match.kind.replace('-', ' ')}`;
 }

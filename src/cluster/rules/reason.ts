@@ -1,5 +1,6 @@
 import type { RefusalRule } from '../../trace/knowledge.ts';
 import { markingRule } from './cause.ts';
+import { IPVS_TABLE } from './ipvs.ts';
 import type { Outcome, Trail } from './journey.ts';
 
 /** What a rule that refuses is for, from what kube-proxy names it. */
@@ -19,8 +20,13 @@ export function reasonOf(outcome: Outcome, how: 'drop' | 'reject'): NonNullable<
     return how === 'drop' ? 'no-local-endpoint' : 'no-endpoints';
   if (chains.some((name) => /^(?:KUBE-PROXY-FIREWALL$|KUBE-FW-|firewall-)/.test(name)))
     return 'source-ranges';
-  return how === 'reject' && chains.includes('cluster-ips-check') ? 'unknown-port' : 'other';
+  // A virtual server refuses where it has no real one.
+  if (outcome.table.name === IPVS_TABLE) return 'no-endpoints';
+  return how === 'reject' && chains.some((name) => UNKNOWN_PORT.has(name)) ? 'unknown-port' : 'other';
 }
+
+/** They hold the addresses of Services, and refuse what was not for one of their ports. */
+const UNKNOWN_PORT: ReadonlySet<string> = new Set(['cluster-ips-check', 'KUBE-IPVS-FILTER']);
 
 /** Their maps hold Services without endpoints: rejected, or dropped where only a local one would do. */
 const NO_ENDPOINTS: ReadonlySet<string> = new Set(['service-endpoints-check', 'nodeport-endpoints-check']);

@@ -8,7 +8,8 @@ const LONGEST_TEXT = 1024;
 /** XT_EXTENSION_MAXNAMELEN and NFT_USERDATA_MAXLEN keep names and comments below this. */
 const LONGEST_NAME = 256;
 
-export function toRule(found: Found, service = serviceOf(found)): Rule {
+/** @param unknown matches that it rests on and of which nothing is known, in words */
+export function toRule(found: Found, service = serviceOf(found), unknown: readonly string[] = []): Rule {
   const { table, chain, rule } = found;
   const via: string[] = [];
   for (let at: Trail | undefined = found.trail; at; at = at.outer)
@@ -22,5 +23,6 @@ export function toRule(found: Found, service = serviceOf(found)): Rule {
     text: clean(rule?.text ?? `-P ${chain.name} ${chain.base?.policy.toUpperCase() ?? ''}`, LONGEST_TEXT),
     ...(comment === undefined ? {} : { comment: clean(comment, LONGEST_NAME) }),
     ...(service === undefined ? {} : { service: clean(service, LONGEST_NAME) }),
+    ...(unknown.length > 0 && { unknownMatches: unknown.map((text) => clean(text, LONGEST_NAME)) }),
   };
 }

@@ -83,8 +83,8 @@ class Search {
       reading.asked === 0 ? state : { ...state, asked: state.asked | reading.asked },
     );
     if (reading.answer === 'no') return passed;
-    const assumed = state.assumed + reading.unknowns;
-    if (assumed > this.#freedom.assumptions) return passed;
+    const assumed = reading.unknowns.length === 0 ? state.assumed : [...state.assumed, ...reading.unknowns];
+    if (assumed.length > this.#freedom.assumptions) return passed;
     const taken = advance(cursor, this.#after(rule, cursor, reading, assumed));
     const [branch, another] = reading.branches;
     if (reading.answer === 'yes' && !another) return branch ? this.#take(branch, rule, taken) : taken;
@@ -112,7 +112,7 @@ class Search {
     return endpoint !== undefined && placeKey(endpoint) !== placeKey(this.#endpoint);
   }
 
-  #after(rule: ParsedRule, cursor: Cursor, reading: Reading, assumed: number): State {
+  #after(rule: ParsedRule, cursor: Cursor, reading: Reading, assumed: readonly string[]): State {
     const { state } = cursor;
     if (reading.mark === state.mark && reading.asked === 0 && assumed === state.assumed) return state;
     const bits = reading.mark & ~state.mark;
@@ -167,7 +167,7 @@ class Search {
   }
 
   #triedBefore({ stageIndex, order, frame, next, state }: Cursor): boolean {
-    let key = `${stageIndex} ${order} ${next} ${state.mark} ${state.assumed} ${state.settled}`;
+    let key = `${stageIndex} ${order} ${next} ${state.mark} ${state.assumed.length} ${state.settled}`;
     for (let at: Frame | undefined = frame; at; at = at.outer) key += ` ${at.chain.name} ${at.resume}`;
     if (this.#tried.has(key)) return true;
     this.#tried.add(key);
@@ -176,7 +176,7 @@ class Search {
 
   /** The first rule of a base chain, or of the first after it that the packet meets. */
   #chainAt(fromStage: number, fromOrder: number, before: State): Next {
-    const { stages, end, destination } = this.#journey;
+    const { stages, end, destination, translation } = this.#journey;
     let state = before;
     let order = fromOrder;
     for (let stageIndex = fromStage; stageIndex < stages.length; stageIndex++, order = 0) {
@@ -190,7 +190,7 @@ class Search {
         const frame = this.#enter({ stage, state }, base.chain, undefined, undefined, 0);
         return { stage, stageIndex, base, order, frame, next: 0, state };
       }
-      if (stageIndex === 0 && destination && !state.settled && !this.#freedom.anyDestination)
+      if (stageIndex === translation && destination && !state.settled && !this.#freedom.anyDestination)
         return undefined;
       state = { ...state, settled: false };
     }
@@ -239,11 +239,11 @@ class Search {
     return cursor.stageIndex + 1 === this.#journey.stages.length;
   }
 
-  #found(by: Found, { marked, asked, translatedBy }: State): Next {
+  #found(by: Found, { marked, asked, translatedBy, assumed }: State): Next {
     let markedBy: Found | undefined;
     for (let entry = marked; entry; entry = entry.before) {
       if ((entry.bits & asked) !== 0) markedBy = entry.by;
     }
-    return { outcome: { ...by, markedBy, translatedBy } };
+    return { outcome: { ...by, markedBy, translatedBy, assumed } };
   }
 }

@@ -1,12 +1,14 @@
 /** Which Service an address stands for, and which ports of the node are Services: read off kube-proxy's own rules. */
 import type { Protocol } from '../../events/tuple.ts';
 import type { ParsedRule, Table } from './model.ts';
+import type { IpSets } from './ipset.ts';
+import { IPVS_TABLE, virtualServerName } from './ipvs.ts';
 import { mapsOf, type Maps } from './nft-services.ts';
 import { serviceInText, type NodePort, type ServiceName } from './service.ts';
 
 export interface ServicePort {
-  /** `namespace/name`. */
-  readonly name: string;
+  /** `namespace/name`; absent for a virtual server of IPVS, which has none. */
+  readonly name?: string;
   /** Absent where the Service's only port has no name. */
   readonly portName?: string;
   readonly kind: 'cluster-ip' | 'external' | 'node-port';
@@ -19,8 +21,14 @@ export interface Dialled {
   readonly isLocal: boolean;
 }
 
-export function serviceIn(tables: readonly Table[], dialled: Dialled): ServicePort | undefined {
+/** @param sets in which kube-proxy keeps the addresses that IPVS serves, by kind */
+export function serviceIn(tables: readonly Table[], sets: IpSets, dialled: Dialled): ServicePort | undefined {
   for (const table of tables) {
+    if (table.name === IPVS_TABLE) {
+      const server = virtualServer(table, sets, dialled);
+      if (server) return server;
+      continue;
+    }
     const maps = table.name === 'kube-proxy' ? mapsOf(table) : undefined;
     const found = maps ? serviceInMaps(maps, dialled) : serviceInChains(table, dialled);
     if (found) return found;
@@ -51,6 +59,17 @@ function serviceInMaps(maps: Maps, { ip, port, protocol, isLocal }: Dialled): Se
   if (service) return servicePort(service.name, service.kind);
   const nodePort = maps.isNodePortIp(ip, isLocal) ? maps.nodePort(port, protocol) : undefined;
   return nodePort === undefined ? undefined : servicePort(nodePort, 'node-port');
+}
+
+function virtualServer({ chains, family }: Table, sets: IpSets, dialled: Dialled): ServicePort | undefined {
+  const { ip, port, protocol } = dialled;
+  if (!chains.has(virtualServerName(ip, port, protocol))) return undefined;
+  const prefix = family === 'ip6' ? 'KUBE-6-' : 'KUBE-';
+  const isIn = (name: string): boolean => sets.has(`${prefix}${name}`, `${ip},${protocol}:${port}`);
+  if (isIn('CLUSTER-IP')) return { kind: 'cluster-ip' };
+  if (isIn('EXTERNAL-IP') || isIn('EXTERNAL-IP-LOCAL') || isIn('LOAD-BALANCER')) return { kind: 'external' };
+  const name = `${prefix}NODE-PORT-${protocol.toUpperCase()}`;
+  return { kind: sets.has(name, String(port)) || isIn('NODE-PORT-SCTP-HASH') ? 'node-port' : 'cluster-ip' };
 }
 
 /** Services with endpoints stand in the nat table's chains, those without in the filter table's. */
