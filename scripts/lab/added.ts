@@ -12,9 +12,7 @@ import {
   serviceChain,
   type Service,
 } from './scenarios/kube.ts';
-import type { ClusterNode, Mode } from './topology.ts';
-
-const POD_NETWORK = '10.0.0.0/16';
+import { POD_NETWORKS, type ClusterNode, type Mode } from './topology.ts';
 
 /** Each with its one endpoint. */
 const ADDED: readonly (readonly [Service, endpoint: string])[] = [
@@ -57,7 +55,7 @@ function iptables(service: Service, endpoint: string): string {
   return `:${svc} - [0:0]
 :${sep} - [0:0]
 -I KUBE-SERVICES 1 ${toCluster} -j ${svc}
-${nodePort === 0 ? '' : external}-A ${svc} ! -s ${POD_NETWORK} ${toCluster} -j KUBE-MARK-MASQ
+${nodePort === 0 ? '' : external}-A ${svc} ! -s ${POD_NETWORKS[4]} ${toCluster} -j KUBE-MARK-MASQ
 -A ${svc} ${comment(`${name} -> ${endpoint}`)} -j ${sep}
 -A ${sep} -s ${endpoint.split(':')[0]}/32 ${comment(name)} -j KUBE-MARK-MASQ
 -A ${sep} -p ${protocol} ${comment(name)} -m ${protocol} -j DNAT --to-destination ${endpoint}

@@ -38,7 +38,7 @@ export async function processesOf(namespace: string): Promise<number[]> {
 }
 
 async function build(
-  { namespaces, wires, rules }: Blueprint,
+  { namespaces, wires, rules, changes = [] }: Blueprint,
   prefix: string,
   options: RunOptions,
 ): Promise<void> {
@@ -57,6 +57,7 @@ async function build(
     ).then(() => allOf(namespaces.map(({ name, setup }) => batch(['-n', prefix + name], setup)))),
     ...byNamespace(rules).map((loads) => applyInOrder(loads, prefix, options)),
   ]);
+  await applyInOrder(changes, prefix, options);
   await runPeer(['serve.py'], { servers: servers(namespaces, prefix) }, options);
 }
 

@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { existing, putUp, takeDown } from './cluster.ts';
-import type { Blueprint } from './network.ts';
+import type { Blueprint, Program } from './network.ts';
 import { prepare } from './prepare.ts';
 import { rules } from './rules.ts';
 import { LabError, runIn, runPeer, type RunOptions } from './run.ts';
@@ -82,12 +82,14 @@ export interface Lab extends Identity {
 }
 
 export interface StartOptions extends Identity {
+  /** Run one after the other once all else stands. */
+  readonly changes?: readonly Program[];
   readonly signal?: AbortSignal;
 }
 
 /** Builds the lab anew; what stood under the same prefix goes first. */
-export async function startLab({ mode, prefix, signal }: StartOptions): Promise<Lab> {
-  await putUp(blueprint(mode), prefix, optionsOf(signal));
+export async function startLab({ mode, prefix, changes = [], signal }: StartOptions): Promise<Lab> {
+  await putUp({ ...blueprint(mode), changes }, prefix, optionsOf(signal));
   return labOf({ mode, prefix });
 }
 

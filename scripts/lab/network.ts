@@ -56,6 +56,8 @@ export interface Program {
 export interface Blueprint extends Topology {
   /** In the order in which each namespace needs them. */
   readonly rules: readonly Program[];
+  /** Run one after the other once all else stands. */
+  readonly changes?: readonly Program[];
 }
 
 interface Ports {

@@ -52,7 +52,9 @@ export interface ClusterNode {
 
 export const NODE_A: ClusterNode = { name: 'node-a', index: 1, ip: '10.100.0.2', ip6: 'fd00:100::2' };
 export const NODE_B: ClusterNode = { name: 'node-b', index: 2, ip: '10.100.0.3', ip6: 'fd00:100::3' };
-const NODES = [NODE_A, NODE_B];
+export const NODES = [NODE_A, NODE_B] as const;
+/** What kube-proxy takes for the addresses of pods (clusterCIDR). */
+export const POD_NETWORKS = { 4: '10.0.0.0/16', 6: 'fd00:10::/48' } as const;
 
 export interface Pod {
   readonly name: string;

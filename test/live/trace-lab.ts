@@ -1,7 +1,7 @@
 /** One nathop over one lab: started, scenarios run, ended; and which request each dial made. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLab, type Attempt, type RunResult } from '../../scripts/lab/lab.ts';
+import { startLab, type Attempt, type RunResult, type StartOptions } from '../../scripts/lab/lab.ts';
 import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
 import { topology, type Identity } from '../../scripts/lab/topology.ts';
 import { formatEndpoint } from '../../src/events/tuple.ts';
@@ -22,8 +22,9 @@ export interface TracedLab {
   readonly folder: string;
 }
 
+/** @param identity its lab's, and what is changed of its rules */
 export async function traceLab(
-  identity: Identity,
+  identity: StartOptions,
   scenarios: readonly Scenario[],
   { flags = [], settleMs = SETTLED_MS }: { flags?: readonly string[]; settleMs?: number } = {},
 ): Promise<TracedLab> {
