@@ -1,6 +1,6 @@
 /**
  * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, those of connections
- * and those of requests through proxies; and beside each the JSON that its replay gives. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`.
+ * and those of requests through proxies; and beside each the JSON that its replay gives, and what is true of its requests. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,9 @@ import type { Event, NameEvent, NetnsId } from '../src/events/event.ts';
 import type { RecordingEnd, RecordingHeader } from '../src/events/recording.ts';
 import { Attribution, traceLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
+import { labelsOf } from './lab/labels.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
+import { labelsPath } from './score/kept.ts';
 import type { Scenario } from './lab/scenarios/scenario.ts';
 import { MODES, type Mode } from './lab/topology.ts';
 
@@ -47,6 +49,8 @@ async function record(mode: Mode, { name, scenarios: played, whole }: Recording)
     if (stdout !== run.ended.stdout.replaceAll(PREFIX, ''))
       throw new Error(`${name}: the recording without the machine's own names replays to something else`);
     writeFileSync(join(FOLDER, `${name}.jsonl`), stdout);
+    const labels = labelsOf(run.results, mode).map((label) => `${JSON.stringify(label)}\n`);
+    writeFileSync(labelsPath(name), labels.join(''));
   } finally {
     rmSync(run.folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 /** S9 to S12 and S20: requests through the ingress, and through what stands before it. */
 import type { Carrier, JointEvidence } from '../../../src/trace/request.ts';
 import { HOSTS, LB_PORTS } from '../daemons.ts';
-import { ALLOWED_CLIENT_IP, CLIENT_IP, LB_IP, NODE_A, NODE_B } from '../topology.ts';
+import { ALLOWED_CLIENT_IP, CLIENT_IP, LB_IP, NO_SUCH_SERVICE, NODE_A, NODE_B } from '../topology.ts';
 import { BACKEND_A, client, podA } from './common.ts';
 import {
   A_SERVICE,
@@ -444,6 +444,7 @@ export const requestScenarios: readonly Scenario[] = [
   one('S20', 's20-bad-gateway', 'nothing listens where the ingress dials: 502', entry, [
     get('/down', {
       status: 502,
+      failure: 'refused',
       legs: [
         {
           from: 'ingress-nginx-1',
@@ -461,6 +462,13 @@ export const requestScenarios: readonly Scenario[] = [
     's20-upstream-unresolved',
     'the name that the ingress wants to dial does not exist: 502',
     entry,
-    [get('/products', { status: 502, legs: [], carriers: [] })],
+    [
+      get('/products', {
+        status: 502,
+        unresolved: `${NO_SUCH_SERVICE}.default.svc.cluster.local`,
+        legs: [],
+        carriers: [],
+      }),
+    ],
   ),
 ];

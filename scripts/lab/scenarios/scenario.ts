@@ -109,6 +109,8 @@ export interface ExpectedRequest {
   readonly verdict?: Verdict;
   readonly cause?: LossCause;
   readonly failure?: ExpectedFailure;
+  /** The name that a proxy asks its resolver for in vain. */
+  readonly unresolved?: string;
   /** What proxies dialled for it, in order; the client's own connection is what the dial expects. */
   readonly legs: readonly ExpectedLeg[];
   /** What each leg carries of who asked; the first leg's index is 0. */
