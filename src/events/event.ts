@@ -284,10 +284,25 @@ export interface RulesEvent {
   readonly text: string;
 }
 
+/** Of several machines' recordings merged: how the times of one came to stand on the common clock. */
+export interface ClockEvent {
+  readonly kind: 'clock';
+  readonly at: number;
+  /** As `netns.ts` counts them. */
+  readonly machine: number;
+  readonly node: string;
+  /** `packets`: by handshakes that several machines saw; `wall`: by its wall clock, or the first of those tied. */
+  readonly by: 'packets' | 'wall';
+  /** Nanoseconds that its times may be off either way, beside the first's; of `packets`. */
+  readonly uncertainty?: number;
+  /** How many handshakes it shares with others; of `packets`. */
+  readonly handshakes?: number;
+}
+
 /** Packets and what befell them: the hot ones. */
 export type TrafficEvent = PacketEvent | IcmpErrorEvent | DropEvent | SocketEvent | RetransmitEvent;
 /** What the tracer says of itself. */
-export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent;
+export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent | ClockEvent;
 /** Who is who, and which rules. */
 export type NameEvent = NetnsEvent | NetnsGoneEvent | RulesEvent | KubeNameEvent;
 /** What messages said, and how well they were heard. */

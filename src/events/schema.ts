@@ -172,6 +172,16 @@ const listener = z.object({
 });
 const tenant = z.object({ pid: uint, podUid: name, container: name.exactOptional() });
 
+const clock = z.object({
+  kind: z.literal('clock'),
+  at: uint,
+  machine: u8,
+  node: name,
+  by: z.enum(['packets', 'wall']),
+  uncertainty: z.number().min(0).exactOptional(),
+  handshakes: uint.exactOptional(),
+});
+
 const netns = z.object({
   kind: z.literal('netns'),
   ...seen,
@@ -426,6 +436,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   head,
   capture,
   headsMissed,
+  clock,
 ]);
 
 /** As the rest of the program sees what was read: nobody changes it. */

@@ -1,7 +1,9 @@
 /** The request as the JSON schema has it, one object a line, keys always in the schema's order. */
+
 import type {
   Carrier,
   ClientIp,
+  Clock,
   Dns,
   Endpoint,
   Ends,
@@ -152,6 +154,13 @@ const failure = (f: Failure): Layout<Failure> => ({
   next: f.next,
 });
 
+const clock = (c: Clock): Layout<Clock> => ({
+  node: c.node,
+  by: c.by,
+  uncertaintyMs: c.uncertaintyMs,
+  handshakes: c.handshakes,
+});
+
 const requestOf = (r: Request): Layout<Request> => ({
   v: r.v,
   id: r.id,
@@ -174,6 +183,7 @@ const requestOf = (r: Request): Layout<Request> => ({
   retransmits: r.retransmits,
   inferred: r.inferred,
   lostEvents: r.lostEvents,
+  clocks: r.clocks?.map(clock),
 });
 
 /**

@@ -253,6 +253,15 @@ const failure = z.object({
   next: z.string().describe('What a person can do next.'),
 });
 
+const clock = z.object({
+  node: z.string(),
+  by: z
+    .enum(['packets', 'wall'])
+    .describe('By packets that several of them saw, beside the first; or by its wall clock.'),
+  uncertaintyMs: z.number().exactOptional().describe('What atMs of its hops may be off, either way.'),
+  handshakes: z.int().exactOptional().describe('How many connections say so.'),
+});
+
 export const requestSchema = z.object({
   v: z.literal(1),
   id: z.string().describe('Stable: the same recording gives the same ids.'),
@@ -281,6 +290,12 @@ export const requestSchema = z.object({
   retransmits: z.int(),
   inferred: z.array(z.string()).describe('What is not observed but concluded, and from what.'),
   lostEvents: z.int().describe('Events lost that may have belonged to it.'),
+  clocks: z
+    .array(clock)
+    .exactOptional()
+    .describe(
+      'Where machines with clocks of their own saw parts of it: how their times were brought together.',
+    ),
 });
 
 // The schema and the type say the same, or this does not compile.

@@ -1,4 +1,5 @@
 /** An exchange as the request that the contract describes: its connection and, where a proxy passed it on, the others. */
+import { clocksOf, whatClocksLeaveOpen } from './clocks.ts';
 import type { DnsHead } from '../events/head.ts';
 import { clientIpOf } from './carriers.ts';
 import type { TiedLeg } from './carriers.ts';
@@ -27,6 +28,10 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
   const dns = dnsOf(told, first, learnt.lookups, circumstances);
   const failure = requestFailure(told, legs, starts, learnt);
   const served = legs.slice(0, 1 + legs.indexOf(last));
+  const clocks = clocksOf(
+    legs.map(({ exchange }) => exchange.connection),
+    circumstances.clocks,
+  );
   const { protocol, client, dialled } = first.base;
   const { server, sourceSeenByServer } = last.base;
   return {
@@ -53,8 +58,9 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
     ...(legs.length > 1 && { legs: legs.map((leg) => legOf(leg, began)) }),
     ...(failure && { failure }),
     retransmits: legs.reduce((sum, { base }) => sum + base.retransmits, 0),
-    inferred: inferredOf(legs),
+    inferred: [...inferredOf(legs), ...whatClocksLeaveOpen(clocks)],
     lostEvents: Math.max(...legs.map(({ base }) => base.lostEvents)),
+    ...(clocks && { clocks }),
   };
 }
 

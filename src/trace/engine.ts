@@ -1,7 +1,7 @@
 /**
  * The engine: events in, requests out. It has no clock and no I/O; what time it is, the events say.
  */
-import type { Event } from '../events/event.ts';
+import type { ClockEvent, Event } from '../events/event.ts';
 import { compose, idOf } from './compose.ts';
 import type { Connection } from './connection.ts';
 import { Conversations } from './conversations.ts';
@@ -47,6 +47,7 @@ export class Engine {
   private readonly conversations: Conversations;
   private readonly knowledge: NameKeeper;
   private readonly options: EngineOptions;
+  private readonly clocks = new Map<number, ClockEvent>();
   private level: Level = 'path';
   /** Heads are captured. */
   private hearing = false;
@@ -172,6 +173,9 @@ export class Engine {
       case 'heads-missed':
         this.conversations.lookups.missed += event.count;
         return undefined;
+      case 'clock':
+        this.clocks.set(event.machine, event);
+        return undefined;
       case 'conntrack-stats':
       case 'tick':
         return undefined;
@@ -249,6 +253,7 @@ export class Engine {
   private get circumstances(): Circumstances {
     return {
       knowledge: this.knowledge,
+      clocks: this.clocks,
       level: this.level,
       lost: this.correlator.losses.total,
       wallOffset: this.options.wallOffset,

@@ -1,5 +1,7 @@
 /** A connection as the request that the contract describes. */
+import type { ClockEvent } from '../events/event.ts';
 import { inumOf } from '../events/netns.ts';
+import { clocksOf, whatClocksLeaveOpen } from './clocks.ts';
 import type { Connection } from './connection.ts';
 import { endsOf, staleNames } from './ends.ts';
 import type { Server } from './ends.ts';
@@ -14,6 +16,8 @@ import { verdictOf } from './verdict.ts';
 
 export interface Circumstances {
   knowledge: Knowledge;
+  /** Of several machines, by their number. */
+  clocks: ReadonlyMap<number, ClockEvent>;
   level: Level;
   /** Events lost since the trace began. */
   lost: number;
@@ -30,6 +34,7 @@ export function render(connection: Connection, circumstances: Circumstances): Re
   const failure = failureOf({ connection, way, knowledge, lost }, state);
   const server = serverOf(connection, way, lost);
   const ends = endsOf(connection, server, knowledge);
+  const clocks = clocksOf([connection], circumstances.clocks);
   const end = connection.endedAt > 0 ? connection.endedAt : connection.lastAt;
   return {
     v: 1,
@@ -46,8 +51,9 @@ export function render(connection: Connection, circumstances: Circumstances): Re
     clientIp: verdictOf({ connection, way, ends, knowledge, lost }),
     ...(failure && { failure }),
     retransmits: connection.retransmits,
-    inferred: [...notes(connection, way, state, lost), ...staleNames(ends)],
+    inferred: [...notes(connection, way, state, lost), ...whatClocksLeaveOpen(clocks), ...staleNames(ends)],
     lostEvents: lost,
+    ...(clocks && { clocks }),
   };
 }
 

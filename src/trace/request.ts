@@ -304,4 +304,16 @@ export interface Request {
   retransmits: number;
   inferred: string[];
   lostEvents: number;
+  /** Where machines with clocks of their own saw parts of it: how their times were brought together. */
+  clocks?: Clock[];
+}
+
+export interface Clock {
+  node: string;
+  /** By packets that several of them saw, beside the first; or by its wall clock. */
+  by: 'packets' | 'wall';
+  /** What `atMs` of its hops may be off, either way. */
+  uncertaintyMs?: number;
+  /** How many connections say so. */
+  handshakes?: number;
 }

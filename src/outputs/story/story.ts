@@ -1,5 +1,5 @@
 /** One request told in words: the answer first, then what it rests on, then what was not seen. */
-import type { Request } from '../../trace/request.ts';
+import type { Clock, Request } from '../../trace/request.ts';
 import { answer, clientAddress, whoComplained, whyItFailed } from './answer.ts';
 import { lookup } from './lookup.ts';
 import { paragraph } from './parts.ts';
@@ -22,11 +22,15 @@ export function storyOf(request: Request, options: WayOptions): Section[] {
   ];
 }
 
-function doubts({ inferred, lostEvents, retransmits, hops, replyHops }: Request): Section[] {
+const clockWord = ({ node, uncertaintyMs, handshakes }: Clock): string =>
+  `times on ${node} are placed by ${String(handshakes)} connections that were seen on both sides: ± ${String(uncertaintyMs)} ms`;
+
+function doubts({ inferred, lostEvents, retransmits, hops, replyHops, clocks = [] }: Request): Section[] {
   const hooks = [...hops, ...replyHops].some((hop) => hop.hookObserved === false);
   const texts = [
     ...inferred,
     ...(hooks ? ["~ before a hook: not seen, but it follows from the packet's direction"] : []),
+    ...clocks.filter(({ by }) => by === 'packets').map(clockWord),
     ...(retransmits > 0 ? [`sent again ${String(retransmits)} ${retransmits === 1 ? 'time' : 'times'}`] : []),
     ...(lostEvents > 0
       ? [

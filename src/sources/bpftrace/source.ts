@@ -36,7 +36,7 @@ const MAX_NETNS = 8;
 /** Keys a map of the program holds; what comes above is counted as withheld. */
 const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
-const START_LIMIT_MS = 20_000;
+const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
 
@@ -181,7 +181,9 @@ export class BpftraceSource implements Source {
     });
     await new Promise<void>((resolve, reject) => {
       const limit = setTimeout(() => {
-        reject(new CannotTraceError('bpftrace did not attach within 20 s', 'try again, or with --verbose'));
+        reject(
+          new CannotTraceError('bpftrace did not attach within a minute', 'try again, or with --verbose'),
+        );
       }, START_LIMIT_MS);
       ready.once('ready', () => {
         clearTimeout(limit);

@@ -25,7 +25,8 @@ export const checkTools = (): Promise<Check[]> =>
     }),
   );
 
-async function which(name: string): Promise<string | undefined> {
+/** Where on the path a program is. */
+export async function which(name: string): Promise<string | undefined> {
   for (const folder of new Set((toolEnvironment()['PATH'] ?? '').split(':'))) {
     if (folder === '') continue;
     const path = join(folder, name);

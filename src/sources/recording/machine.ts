@@ -45,6 +45,7 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
         return { ...event, at, netns: netns(event.netns) };
       case 'lost':
       case 'tick':
+      case 'clock':
       case 'detail':
       case 'probes':
       case 'capture':

@@ -1,10 +1,17 @@
-/** Several recordings as one stream, in the order of wall time. */
+/** Several recordings as one stream, in the order of time. */
 import { UsageError } from '../../events/errors.ts';
-import type { Event } from '../../events/event.ts';
+import type { ClockEvent, Event } from '../../events/event.ts';
 import { wallOffset } from '../../events/recording.ts';
-import type { RecordingHeader } from '../../events/recording.ts';
+import { place } from './clocks.ts';
+import type { Placement } from './clocks.ts';
+import { Handshakes } from './handshakes.ts';
+import type { Handshake } from './handshakes.ts';
 import { MAX_MACHINES, ofMachine } from './machine.ts';
 import type { RecordingReader } from './reader.ts';
+
+interface Clock extends Placement {
+  readonly node: string;
+}
 
 export interface Merged {
   /** Nanoseconds since 1970 of event time 0. */
@@ -12,41 +19,98 @@ export interface Merged {
   batches(): AsyncGenerator<readonly Event[]>;
 }
 
-export function merge(readers: readonly RecordingReader[]): Merged {
-  const boots = [...new Set(readers.map((reader) => reader.header.boot))];
-  if (boots.length > MAX_MACHINES) {
-    throw new UsageError(
-      `recordings of ${String(boots.length)} machines at once`,
-      `replay at most ${String(MAX_MACHINES)} together`,
-    );
-  }
-  const offsets = boots.map((boot) =>
-    offsetOf(
-      readers.map((reader) => reader.header),
-      boot,
-    ),
-  );
+/** Recordings of one machine have one clock; what its wall clock drifted between them must not part them. */
+interface Machine {
+  readonly node: string;
+  readonly wallOffset: bigint;
+  readonly readers: RecordingReader[];
+}
+
+/** @throws UsageError where there are too many machines */
+export async function merge(readers: readonly RecordingReader[]): Promise<Merged> {
+  const machines = machinesOf(readers);
   // The machine that started first: no event of the others falls before its time 0.
-  const common = offsets.reduce((a, b) => (b < a ? b : a), offsets[0] ?? 0n);
-  const streams = readers.map((reader) => {
-    const machine = boots.indexOf(reader.header.boot);
-    return { reader, place: ofMachine(machine, Number((offsets[machine] ?? common) - common)) };
+  const common = machines.map((machine) => machine.wallOffset).reduce((a, b) => (b < a ? b : a), FAR);
+  const clocks = await clocksOf(machines, common);
+  const streams = machines.flatMap((machine, index) => {
+    const placed = ofMachine(index, clocks[index]?.shift ?? 0);
+    return machine.readers.map((reader) => ({ reader, placed }));
   });
   const [only] = streams;
   return {
-    wallOffset: common,
+    wallOffset: machines.length === 0 ? 0n : common,
     batches: () =>
       only !== undefined && streams.length === 1
         ? only.reader.batches()
-        : inOrder(streams.map(({ reader, place }) => new Stream(reader.batches(), place))),
+        : withClocks(
+            clocks,
+            inOrder(streams.map(({ reader, placed }) => new Stream(reader.batches(), placed))),
+          ),
   };
 }
 
-/** Recordings of one machine have one clock; what its wall clock drifted between them must not part them. */
-const offsetOf = (headers: readonly RecordingHeader[], boot: string): bigint => {
-  const header = headers.find((h) => h.boot === boot);
-  return header === undefined ? 0n : wallOffset(header);
-};
+const FAR = 2n ** 63n;
+
+function machinesOf(readers: readonly RecordingReader[]): readonly Machine[] {
+  const machines = new Map<string, Machine>();
+  for (const reader of readers) {
+    const { boot, node } = reader.header;
+    const machine = machines.get(boot);
+    if (machine !== undefined) machine.readers.push(reader);
+    else machines.set(boot, { node, wallOffset: wallOffset(reader.header), readers: [reader] });
+  }
+  if (machines.size <= MAX_MACHINES) return [...machines.values()];
+  throw new UsageError(
+    `recordings of ${String(machines.size)} machines at once`,
+    `replay at most ${String(MAX_MACHINES)} together`,
+  );
+}
+
+async function clocksOf(machines: readonly Machine[], common: bigint): Promise<readonly Clock[]> {
+  const wall = machines.map((machine) => Number(machine.wallOffset - common));
+  const seen = machines.length < 2 ? [] : await Promise.all(machines.map(handshakesOf));
+  return place(wall, seen).map((placement, index) => ({ ...placement, node: machines[index]?.node ?? '' }));
+}
+
+/** Read before all else, so that what is merged is merged in the right order. */
+async function handshakesOf({ readers }: Machine): Promise<ReadonlyMap<string, Handshake>> {
+  const handshakes = new Handshakes();
+  for (const reader of readers) {
+    const again = await reader.again();
+    if (again === undefined) continue;
+    for await (const events of again.events()) for (const event of events) handshakes.see(event);
+  }
+  return handshakes.all();
+}
+
+/** Before the first event, at its time. */
+async function* withClocks(
+  clocks: readonly Clock[],
+  batches: AsyncGenerator<readonly Event[]>,
+): AsyncGenerator<readonly Event[]> {
+  let said = clocks.length < 2;
+  for await (const batch of batches) {
+    const [first] = batch;
+    if (!said && first !== undefined)
+      yield clocks.map((clock, machine) => clockEvent(clock, machine, first.at));
+    said ||= first !== undefined;
+    yield batch;
+  }
+}
+
+const clockEvent = (
+  { node, by, uncertainty, handshakes }: Clock,
+  machine: number,
+  at: number,
+): ClockEvent => ({
+  kind: 'clock',
+  at,
+  machine,
+  node,
+  by,
+  ...(uncertainty !== undefined && { uncertainty }),
+  ...(handshakes !== undefined && { handshakes }),
+});
 
 /** Gives out a batch as far as the streams' next events let it. */
 async function* inOrder(streams: readonly Stream[]): AsyncGenerator<readonly Event[]> {

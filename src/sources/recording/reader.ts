@@ -1,4 +1,5 @@
 /** One recording, checked as it is read; what cannot be used is counted and said, never guessed. */
+import { stat } from 'node:fs/promises';
 import type * as z from 'zod';
 import { clean } from '../../events/clean.ts';
 import { FailedError, UserError } from '../../events/errors.ts';
@@ -43,6 +44,11 @@ export class RecordingReader {
     this.header = header;
     this.note = note;
     this.lines = lines;
+  }
+
+  /** The same from its beginning, in silence; undefined of what can be read but once. */
+  async again(): Promise<RecordingReader | undefined> {
+    return (await stat(this.path)).isFile() ? RecordingReader.open(this.path, () => undefined) : undefined;
   }
 
   /** The names known at its start, then every event, a handful at a time. */

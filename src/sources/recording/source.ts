@@ -29,13 +29,13 @@ export class RecordingSource implements Source {
   static async open(paths: readonly string[], options: ReplayOptions): Promise<RecordingSource> {
     const readers: RecordingReader[] = [];
     for (const path of paths) readers.push(await RecordingReader.open(path, options.note));
-    return new RecordingSource(readers, options);
+    return new RecordingSource(readers, await merge(readers), options);
   }
 
-  private constructor(readers: readonly RecordingReader[], options: ReplayOptions) {
+  private constructor(readers: readonly RecordingReader[], merged: Merged, options: ReplayOptions) {
     this.readers = readers;
     this.options = options;
-    this.merged = merge(readers);
+    this.merged = merged;
     this.wallOffset = this.merged.wallOffset;
     this.done = new Promise((resolve) => {
       this.settle = resolve;

@@ -48,6 +48,7 @@ export function flowsOfEvent(event: Event): string[] {
     case 'conntrack-stats':
     case 'lost':
     case 'tick':
+    case 'clock':
     case 'detail':
     case 'probes':
     case 'netns':

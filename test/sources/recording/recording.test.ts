@@ -252,7 +252,12 @@ describe('several recordings', () => {
     write(second, stream(50), other);
     const { events, notes } = await read(file, second);
     expect(notes).toEqual([]);
-    expect(events).toHaveLength(2 * [...stream(50)].length);
+    const clocks = events.filter(({ kind }) => kind === 'clock');
+    expect(clocks).toMatchObject([
+      { machine: 0, by: 'wall' },
+      { machine: 1, node: 'node-b', by: 'packets' },
+    ]);
+    expect(events).toHaveLength(clocks.length + 2 * [...stream(50)].length);
     expect(events.every((event, i) => event.at >= (events[i - 1]?.at ?? 0))).toBe(true);
     const machines = new Set(events.flatMap((event) => ('netns' in event ? machineOf(event.netns) : [])));
     expect([...machines]).toEqual([0, 1]);
@@ -271,7 +276,12 @@ describe('several recordings', () => {
       clocks: { ...other.clocks, monotonicNs: other.clocks.monotonicNs + 9_000_000_000 },
     });
     const { events } = await read(file, second);
-    expect(events.map((event) => event.at)).toEqual([11_000_000_000, 11_500_000_000]);
+    expect(events).toMatchObject([
+      { kind: 'clock', by: 'wall' },
+      { kind: 'clock', by: 'wall' },
+      { kind: 'tick', at: 11_000_000_000 },
+      { kind: 'tick', at: 11_500_000_000 },
+    ]);
   });
 
   it('of one machine share its clock and its namespaces', async () => {
