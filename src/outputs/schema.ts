@@ -79,6 +79,7 @@ const remedy = z
   .object({
     kind: z.enum([
       'external-traffic-policy',
+      'internal-traffic-policy',
       'another-node',
       'proxy-protocol',
       'forwarded-header',

@@ -128,6 +128,7 @@ export interface Responsible {
 
 export type RemedyKind =
   | 'external-traffic-policy'
+  | 'internal-traffic-policy'
   | 'another-node'
   | 'proxy-protocol'
   | 'forwarded-header'

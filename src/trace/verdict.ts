@@ -6,10 +6,11 @@ import type { Way } from './hops.ts';
 import type { Knowledge } from './knowledge.ts';
 import { placeOf } from './remedies/loss.ts';
 import type { Loss, SourceRewrite } from './remedies/loss.ts';
+import { noLocalEndpoint } from './remedies/no-local-endpoint.ts';
 import { programOf } from './remedies/programs.ts';
 import { remediesFor } from './remedies/remedies.ts';
 import { responsibleFor } from './remedies/responsible.ts';
-import type { ClientIp, Hop, LossCause, Request } from './request.ts';
+import type { ClientIp, Hop, LossCause, Remedy, Request } from './request.ts';
 
 const CAUSES: Readonly<Record<LossCause, string>> = {
   'masquerade-external-traffic-policy':
@@ -50,7 +51,10 @@ export function verdictOf({ connection, way, ends, knowledge, lost }: Seen): Cli
     if (lost > 0 && seen !== rewrite.rewrite.after.src) return unknown(unknownWords(connection, way, lost));
     return lostAt(lossOf(rewrite, connection, ends, knowledge), client);
   }
-  if (seen === undefined) return unknown(unknownWords(connection, way, lost));
+  if (seen === undefined) {
+    const text = unknownWords(connection, way, lost);
+    return { ...unknown(text), remedies: remediesForDrop(connection, way, knowledge) };
+  }
   if (seen !== client) {
     const text = `The server saw ${seen}, not the client ${client}; the hop that changed it was not seen.`;
     return { verdict: 'lost', ...base, text };
@@ -74,6 +78,21 @@ function lossOf(rewrite: SourceRewrite, connection: Connection, ends: Ends, know
     cluster: knowledge.cluster(netns, connection.firstAt),
     isLocal: (ip) => knowledge.isLocal(netns, ip),
   };
+}
+
+function remediesForDrop({ firstAt }: Connection, way: Way, knowledge: Knowledge): Remedy[] {
+  const { hop: index, mishap, rule } = way.failed ?? {};
+  const hop = index === undefined ? undefined : way.hops[index];
+  if (hop === undefined || mishap === undefined || rule?.because !== 'no-local-endpoint') return [];
+  const { event } = mishap;
+  const current = event.kind === 'drop' ? event.tuple : event.about;
+  return noLocalEndpoint({
+    hop,
+    original: event.conntrack?.original ?? current,
+    servicePort: rule.rule?.service,
+    cluster: knowledge.cluster(event.netns, firstAt),
+    isLocal: (ip) => knowledge.isLocal(event.netns, ip),
+  });
 }
 
 /** Outside of the cluster, and it sends what was dialled on to the cluster's nodes, Services or pods. */

@@ -1,14 +1,20 @@
 /** What would bring the client's address to the server, what this request would meet then, and what that breaks. */
 import { outcomeWord } from '../../trace/remedies/words.ts';
-import type { Remedy, Request, WhatIf } from '../../trace/request.ts';
+import type { Remedy, Request, Verdict, WhatIf } from '../../trace/request.ts';
 import { paragraph, sentence } from './parts.ts';
 import type { Paragraph, Section } from './parts.ts';
 
 export function remedies({ clientIp }: Request): Section[] {
   if (clientIp.remedies.length === 0) return [];
-  const title = clientIp.verdict === 'carried' ? 'WHAT MAKES USE OF IT, OR KEEPS IT' : 'WHAT WOULD KEEP IT';
+  const title = TITLES[clientIp.verdict] ?? 'WHAT WOULD KEEP IT';
   return [{ title, paragraphs: clientIp.remedies.flatMap(remedyLines) }];
 }
+
+/** What was not served has kept nothing and lost nothing yet. */
+const TITLES: Readonly<Partial<Record<Verdict, string>>> = {
+  carried: 'WHAT MAKES USE OF IT',
+  unknown: 'WHAT WOULD SERVE IT',
+};
 
 function remedyLines({ text, breaks, whatIf }: Remedy, index: number): Paragraph[] {
   return [

@@ -1,9 +1,8 @@
 /** Losses that no traffic policy undoes: what must be dialled instead, or set elsewhere, that the source stays. */
 import { destinationOf } from '../../events/tuple.ts';
-import type { Rule } from '../request.ts';
 import type { Remedy, WhatIf } from '../request.ts';
-import { addressOf, listed, placedEndpoints } from './endpoints.ts';
-import { placeOf, serviceFacts, serviceOf } from './loss.ts';
+import { addressOf, listed } from './endpoints.ts';
+import { endpointsFor, placeOf, serviceOf } from './loss.ts';
 import type { Loss } from './loss.ts';
 import { programOf } from './programs.ts';
 import { ruleName } from './responsible.ts';
@@ -64,32 +63,32 @@ export function offCluster(loss: Loss): Remedy[] {
 }
 
 /** kube-proxy set to masquerade whatever goes to a Service. */
-export function masqueradeAll({ rewrite, explained, client }: Loss): Remedy[] {
-  const { src } = rewrite.original;
-  const mode = explained.markedBy?.table === 'kube-proxy' ? 'nftables' : 'iptables';
-  const reached = destinationOf(rewrite.after);
+export function masqueradeAll(loss: Loss): Remedy[] {
+  const mode = loss.explained.markedBy?.table === 'kube-proxy' ? 'nftables' : 'iptables';
   return [
     {
       kind: 'kube-proxy-setting',
       text: `Set ${mode}.masqueradeAll: false in ConfigMap kube-system/kube-proxy, and start kube-proxy anew on every node`,
       breaks:
         'Answers must then come back through the node that translated the connection: from pods on a bridge without bridge-nf-call-iptables, or by a route past that node, they come from an address that was never dialled, and are reset. What is not from a pod stays masqueraded where clusterCIDR is set.',
-      whatIf: whatIfNotAll(),
+      whatIf: withoutAll(loss),
     },
   ];
+}
 
-  function whatIfNotAll(): WhatIf {
-    if (src === rewrite.before.dst) return wouldReach([reached], 'lost', 'the pod meets itself: hairpin');
-    return client.kind === 'pod'
-      ? wouldReach(
-          [reached],
-          'preserved',
-          `what a pod sends to a ClusterIP is not marked then: the server would see ${src}`,
-        )
-      : cannotTell(
-          'whether the source would count as a pod of the cluster stands in no rule while masqueradeAll is set',
-        );
-  }
+function withoutAll({ rewrite, client }: Loss): WhatIf {
+  const { src } = rewrite.original;
+  const reached = destinationOf(rewrite.after);
+  if (src === rewrite.before.dst) return wouldReach([reached], 'lost', 'the pod meets itself: hairpin');
+  return client.kind === 'pod'
+    ? wouldReach(
+        [reached],
+        'preserved',
+        `what a pod sends to a ClusterIP is not marked then: the server would see ${src}`,
+      )
+    : cannotTell(
+        'whether the source would count as a pod of the cluster stands in no rule while masqueradeAll is set',
+      );
 }
 
 /** What leaves the pods' network, and what a rule of somebody else rewrites. */
@@ -134,35 +133,33 @@ export function hostPort(loss: Loss): Remedy[] {
   ];
 }
 
-/** Past the Service: what goes from a pod to a pod is not rewritten, unless a rule does so for all. */
+/** Past the Service. */
 function dialDirectly(loss: Loss, text: string): Remedy {
-  const { rewrite, rules } = loss;
-  const { src } = rewrite.original;
-  const facts = serviceFacts(loss);
-  const endpoints = facts === undefined ? [] : placedEndpoints(loss, facts).all.map(addressOf);
-  const servers = endpoints.length > 0 ? endpoints : [destinationOf(rewrite.after)];
-  const { dst, dport } = rewrite.after;
-  const hiding = rules?.sourceRule({ tuple: { ...rewrite.original, dst, dport } }).rule;
   return {
     kind: 'dial-directly',
     text,
     breaks:
       'Nothing then spreads the connections or leads them past a pod that is not ready, and pods come and go with their addresses.',
-    whatIf: directWords(hiding),
+    whatIf: withoutService(loss),
   };
+}
 
-  function directWords(rule: Rule | undefined): WhatIf {
-    if (loss.isLocal(src)) {
-      return cannotTell(
-        `the source is then the address that ${placeOf(loss)} has on the device towards the pod`,
-      );
-    }
-    return rule === undefined
-      ? wouldReach(
-          servers,
-          'preserved',
-          `without a Service nothing is rewritten: the server would see ${src}`,
-        )
-      : cannotTell(`${rule.table} ${rule.chain} may hide ${src} all the same`);
+/** What goes from a pod to a pod is not rewritten, unless a rule does so for all. */
+function withoutService(loss: Loss): WhatIf {
+  const { rewrite, rules, isLocal } = loss;
+  const { src } = rewrite.original;
+  if (isLocal(src)) {
+    return cannotTell(
+      `the source is then the address that ${placeOf(loss)} has on the device towards the pod`,
+    );
   }
+  const { dst, dport } = rewrite.after;
+  const hiding = rules?.sourceRule({ tuple: { ...rewrite.original, dst, dport } }).rule;
+  if (hiding !== undefined) return cannotTell(`${hiding.table} ${hiding.chain} may hide ${src} all the same`);
+  const endpoints = endpointsFor(loss)?.all.map(addressOf) ?? [];
+  return wouldReach(
+    endpoints.length > 0 ? endpoints : [destinationOf(rewrite.after)],
+    'preserved',
+    `without a Service nothing is rewritten: the server would see ${src}`,
+  );
 }

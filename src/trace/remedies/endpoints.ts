@@ -1,7 +1,7 @@
 /** Where the endpoints of one port of a Service are, as far as it is known. */
 import { formatEndpoint } from '../../events/tuple.ts';
+import type { Tuple } from '../../events/tuple.ts';
 import type { EndpointFacts, ServiceFacts } from '../knowledge.ts';
-import type { Loss } from './loss.ts';
 
 export interface Placed {
   /** Those that kube-proxy sends to from any node. */
@@ -12,14 +12,19 @@ export interface Placed {
   readonly unplaced: readonly EndpointFacts[];
 }
 
-/** Of the port and address family that the loss is about. */
-export function placedEndpoints(loss: Loss, { endpoints }: ServiceFacts): Placed {
-  const { original } = loss.rewrite;
-  const { explained } = loss;
-  const portName = (explained.markedBy?.service ?? explained.rule?.service)?.split(':')[1];
-  const isV6 = original.src.includes(':');
+/**
+ * @param servicePort `namespace/name:port`
+ * @param tuple of a connection to it: its protocol and address family are those of the endpoints
+ */
+export function placedEndpoints(
+  { endpoints }: ServiceFacts,
+  servicePort: string | undefined,
+  { protocol, src }: Tuple,
+): Placed {
+  const portName = servicePort?.split(':')[1];
+  const isV6 = src.includes(':');
   const own = endpoints.filter(
-    (one) => one.protocol === original.protocol && one.portName === portName && one.ip.includes(':') === isV6,
+    (one) => one.protocol === protocol && one.portName === portName && one.ip.includes(':') === isV6,
   );
   const nodes = [...new Set(own.flatMap(({ node }) => node ?? []))].sort();
   const onNode = nodes.map((node) => [node, usable(own.filter((one) => one.node === node))] as const);

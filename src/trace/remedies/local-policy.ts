@@ -6,17 +6,16 @@
  */
 import type { EndpointFacts, Passing } from '../knowledge.ts';
 import type { Remedy, WhatIf } from '../request.ts';
-import { addressOf, listed, nodeWords, placedEndpoints } from './endpoints.ts';
+import { addressOf, listed, nodeWords } from './endpoints.ts';
 import type { Placed } from './endpoints.ts';
-import { placeOf, serviceFacts, serviceOf } from './loss.ts';
+import { endpointsFor, placeOf, serviceFacts, serviceOf } from './loss.ts';
 import type { Loss } from './loss.ts';
 import { cannotTell, wouldDrop, wouldReach } from './what-if.ts';
 
 export function localPolicy(loss: Loss): Remedy[] {
   const service = serviceOf(loss);
   if (service === undefined) return [];
-  const facts = serviceFacts(loss);
-  const placed = facts && placedEndpoints(loss, facts);
+  const placed = endpointsFor(loss);
   return [
     {
       kind: 'external-traffic-policy',
@@ -42,7 +41,7 @@ export function clusterAddress(loss: Loss): Remedy[] {
       kind: 'dial-directly',
       text: `Dial Service ${serviceOf(loss) ?? ''} by ${by}: ${src} is a pod of the cluster`,
       breaks: '',
-      whatIf: fromAPod(loss, facts && placedEndpoints(loss, facts)),
+      whatIf: fromAPod(loss, endpointsFor(loss)),
     },
   ];
 }

@@ -2,6 +2,8 @@
 import type { NetnsId } from '../../events/event.ts';
 import type { ClusterBook, Rewrite, RewriteRule, RuleBook, ServiceFacts } from '../knowledge.ts';
 import type { Endpoint, Hop, LossCause } from '../request.ts';
+import { placedEndpoints } from './endpoints.ts';
+import type { Placed } from './endpoints.ts';
 
 export interface SourceRewrite {
   /** Index into the hops of its connection. */
@@ -24,11 +26,14 @@ export interface Loss extends SourceRewrite {
   readonly isLocal: (ip: string) => boolean;
 }
 
-/** `namespace/name` of the Service that the connection was for. */
-export function serviceOf({ explained, dialled }: Loss): string | undefined {
-  const port = explained.markedBy?.service ?? explained.rule?.service;
-  if (port !== undefined) return port.split(':', 1)[0];
-  return dialled.kind === 'service' ? dialled.name : undefined;
+/** `namespace/name:port` of the Service that the connection was for. */
+const servicePortOf = ({ explained }: Loss): string | undefined =>
+  explained.markedBy?.service ?? explained.rule?.service;
+
+/** `namespace/name` of the same. */
+export function serviceOf(loss: Loss): string | undefined {
+  const { kind, name } = loss.dialled;
+  return nameOf(servicePortOf(loss)) ?? (kind === 'service' ? name : undefined);
 }
 
 export function serviceFacts(loss: Loss): ServiceFacts | undefined {
@@ -36,5 +41,14 @@ export function serviceFacts(loss: Loss): ServiceFacts | undefined {
   return name === undefined ? undefined : loss.cluster?.service(name);
 }
 
+/** Where the endpoints are that the connection could have met; undefined where nothing is known of the Service. */
+export function endpointsFor(loss: Loss): Placed | undefined {
+  const facts = serviceFacts(loss);
+  return facts && placedEndpoints(facts, servicePortOf(loss), loss.rewrite.original);
+}
+
 /** The machine it happened on, by the best name there is. */
-export const placeOf = ({ hop }: SourceRewrite): string => hop.node ?? hop.netns?.name ?? 'this machine';
+export const placeOf = ({ hop }: Pick<SourceRewrite, 'hop'>): string =>
+  hop.node ?? hop.netns?.name ?? 'this machine';
+
+export const nameOf = (servicePort: string | undefined): string | undefined => servicePort?.split(':', 1)[0];

@@ -245,6 +245,15 @@ describe('portmap and flannel', () => {
     expect(found.markedBy?.text).toContain('-s 10.244.1.0/24');
   });
 
+  it('says of what is sent on unmarked whether flannel would hide it', () => {
+    const to = (dst: string): string | undefined =>
+      rules.sourceRule({ tuple: tuple('tcp', '192.0.2.1:1000', `${dst}:80`), inDevice: 'eth0' }, isLocal).rule
+        ?.chain;
+    // Pods of this node are spared, those of others are not.
+    expect(to('10.244.1.9')).toBeUndefined();
+    expect(to('10.244.2.9')).toBe('FLANNEL-POSTRTG');
+  });
+
   it('tells what Pods send out from what others send in', () => {
     expect(
       source(rules, {
@@ -257,6 +266,7 @@ describe('portmap and flannel', () => {
     ).toMatchObject({
       cause: 'masquerade-cni-outgoing',
       rule: { chain: 'FLANNEL-POSTRTG', via: ['POSTROUTING'], comment: 'flanneld masq' },
+      author: 'flannel',
     });
     expect(
       source(rules, {
@@ -277,6 +287,8 @@ describe('network plugins', () => {
     // Which addresses a set of Calico's holds is not known: that the source was rewritten says that it matched.
     {
       plugin: 'Calico',
+      author: 'calico',
+      spared: ['cali40all-ipam-pools'],
       from: '10.10.1.2:1000',
       to: '192.0.2.1:80',
       masquerade: '10.0.0.1:1000',
@@ -284,6 +296,8 @@ describe('network plugins', () => {
     },
     {
       plugin: 'AWS',
+      author: 'aws-vpc-cni',
+      spared: ['10.20.0.0/16', 'vlan*'],
       from: '10.20.1.2:1000',
       to: '192.0.2.1:80',
       snat: '10.20.3.4:1000',
@@ -291,14 +305,17 @@ describe('network plugins', () => {
     },
     {
       plugin: 'Cilium',
+      author: 'cilium',
+      spared: ['10.30.1.0/24', 'cilium_*'],
       from: '10.30.1.2:1000',
       to: '10.20.1.1:80',
       masquerade: '10.0.0.1:1000',
       chain: 'CILIUM_POST_nat',
     },
-  ])('$plugin: masquerade of what Pods send out', ({ chain, plugin: _, ...passing }) => {
+  ])('$plugin: masquerade of what Pods send out', ({ chain, plugin: _, author, spared, ...passing }) => {
     const found = source(rules, { in: 'pod0', out: 'eth0', ...passing });
-    expect(found).toMatchObject({ cause: 'masquerade-cni-outgoing', rule: { chain } });
+    expect(found).toMatchObject({ cause: 'masquerade-cni-outgoing', rule: { chain }, author });
+    expect(found.spared?.destinations).toEqual(spared);
   });
 
   it('ip-masq-agent', () => {
@@ -307,6 +324,8 @@ describe('network plugins', () => {
     expect(source(agent, { ...passing, to: '192.0.2.1:80' })).toMatchObject({
       cause: 'masquerade-cni-outgoing',
       rule: { chain: 'IP-MASQ', via: ['POSTROUTING'] },
+      author: 'ip-masq-agent',
+      spared: { sources: [], destinations: ['169.254.0.0/16', '10.0.0.0/8'] },
     });
     expect(source(agent, { ...passing, to: '10.9.9.9:80' }).rule).toBeUndefined();
   });

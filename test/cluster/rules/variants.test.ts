@@ -48,6 +48,30 @@ describe('kube-proxy with other settings', () => {
     expect(masquerade(rules).markedBy).toBeUndefined();
   });
 
+  it('whom kube-proxy takes for a Pod is read off its own rules', () => {
+    const asked = (rules: NamespaceRules, src: string, inDevice?: string): boolean | undefined =>
+      rules.isFromPod(
+        {
+          tuple: tuple('tcp', `${src}:1000`, '10.100.0.2:32213'),
+          ...(inDevice !== undefined && { inDevice }),
+        },
+        isLocal,
+      );
+    for (const rules of [
+      NamespaceRules.none.with('iptables', saved),
+      NamespaceRules.none.with('nft', listed),
+    ]) {
+      expect(asked(rules, '10.0.2.9')).toBe(true);
+      expect(asked(rules, '198.51.100.7')).toBe(false);
+    }
+    const byDevice = NamespaceRules.none.with('iptables', saved.replaceAll('! -s 10.0.0.0/16', '! -i cbr0'));
+    expect(asked(byDevice, '198.51.100.7', 'cbr0')).toBe(true);
+    expect(asked(byDevice, '10.0.2.9', 'eth0')).toBe(false);
+    expect(asked(byDevice, '10.0.2.9')).toBeUndefined();
+    const all = NamespaceRules.none.with('iptables', saved.replaceAll('! -s 10.0.0.0/16 ', ''));
+    expect(asked(all, '10.0.2.9')).toBeUndefined();
+  });
+
   it('another masquerade bit', () => {
     const rules = NamespaceRules.none.with(
       'iptables',
