@@ -1,4 +1,5 @@
 import type { LinkFact, ListenerFact, NetnsEvent, TenantFact } from '../../events/event.ts';
+import { dataPathOf } from './data-path.ts';
 import type { KubeProxyMode } from './tables.ts';
 
 /** All that was read of one namespace. */
@@ -66,8 +67,17 @@ export function describe(
   });
 }
 
-export const isNode = (facts: Pick<NetnsFacts, 'kubeProxy' | 'nodeAgent'>): boolean =>
-  facts.kubeProxy !== 'none' || facts.nodeAgent;
+/** Where eBPF programs serve Services there are no rules of kube-proxy; the devices of who loads them tell a node. */
+export const isNode = ({
+  kubeProxy,
+  nodeAgent,
+  links,
+}: Pick<NetnsFacts, 'kubeProxy' | 'nodeAgent'> & Linked): boolean =>
+  kubeProxy !== 'none' || nodeAgent || dataPathOf(links) !== undefined;
+
+interface Linked {
+  readonly links: readonly Pick<LinkFact, 'name'>[];
+}
 
 const nodeNameOf = (facts: NetnsFacts, machineName: string): string =>
   facts.nodeName ?? facts.hostname ?? (facts.own ? machineName : plainName(facts));

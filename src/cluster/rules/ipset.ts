@@ -84,7 +84,13 @@ function elementsOf({ type, options, elements }: SetLines): Elements<true> | und
     if (key.includes(undefined)) return undefined;
     read.push({ key: key.flatMap((each) => each ?? []), value: true });
   }
-  return new Elements(read, options.includes('timeout'));
+  return new Elements(read, isFilledByPackets(options));
+}
+
+/** Elements that expire are put there by packets (`-j SET`); `timeout 0` only lets them. */
+function isFilledByPackets(options: readonly string[]): boolean {
+  const at = options.indexOf('timeout');
+  return at >= 0 && options[at + 1] !== '0';
 }
 
 function partKey(part: string, value: string, portAlone: boolean): KeyPart[] | undefined {

@@ -73,5 +73,6 @@ function wordsOf(step: Step): string {
   if (step.kind !== 'match') return 'what a map is asked';
   const { match } = step;
   if (match.kind === 'unknown') return `${match.negated ? '! ' : ''}${match.text}`;
-  return match.kind === 'mark' ? 'the mark' : `the ${match.kind.replace('-', ' ')}`;
+  if (match.kind === 'device') return `the ${match.side} device`;
+  return match.kind === 'conntrack' ? 'the conntrack state' : `the ${match.kind.replace('-', ' ')}`;
 }

@@ -12,7 +12,11 @@ export function reasonOf(outcome: Outcome, how: 'drop' | 'reject'): NonNullable<
     comments.push(at.comment, at.rule.comment);
   }
   // Older versions mark what is to be dropped (KUBE-MARK-DROP) and say at the mark what for.
-  if (outcome.markedBy) comments.push(markingRule(outcome.markedBy).rule?.comment);
+  const marking = outcome.markedBy && markingRule(outcome.markedBy);
+  if (marking) {
+    chains.push(marking.chain.name);
+    comments.push(marking.rule?.comment);
+  }
   const says = (text: string): boolean => comments.some((comment) => comment?.endsWith(text) ?? false);
   if (says(' has no local endpoints')) return 'no-local-endpoint';
   if (says(' has no endpoints')) return 'no-endpoints';

@@ -2,8 +2,10 @@ import type { KubeProxyMode } from '../../cluster/netns/tables.ts';
 import { Survey } from '../../cluster/netns/survey.ts';
 import { type Check, doubtful, fine } from './check.ts';
 import { checkConntrack } from './conntrack.ts';
+import { dataPathCheck } from './data-path.ts';
 import { checkForwarding } from './forwarding.ts';
 import { readSettings } from './settings.ts';
+import { which } from './tools.ts';
 
 /** Names, and of each node on this machine kube-proxy's mode, conntrack and what it does to packets that pass. */
 export async function checkNodes(): Promise<Check[]> {
@@ -19,7 +21,8 @@ export async function checkNodes(): Promise<Check[]> {
     const settings = await readSettings(place.path);
     const isNode = role === 'node';
     checks.push(
-      kubeProxyCheck(name, kubeProxy),
+      kubeProxyCheck(name, kubeProxy, await hasIpset()),
+      ...dataPathCheck({ node: name, links, kubeProxy }),
       ...(await checkConntrack(name, place, settings)),
       ...(await checkForwarding({ node: name, isNode, links, path: place.path, settings })),
     );
@@ -29,9 +32,16 @@ export async function checkNodes(): Promise<Check[]> {
   return [fine('network namespaces', found), ...checks];
 }
 
-export function kubeProxyCheck(node: string, mode: KubeProxyMode): Check {
+export function kubeProxyCheck(node: string, mode: KubeProxyMode, ipset: boolean): Check {
   const name = `kube-proxy on ${node}`;
   if (mode === 'none') return fine(name, 'none: no rules of its making');
   if (mode !== 'ipvs') return fine(name, mode);
-  return doubtful(name, mode, 'Rewrites by IPVS are seen, the rule behind them is not named.');
+  const means =
+    'Services are translated by IPVS, whose virtual servers are read; which Service each is, only the Kubernetes API says.';
+  if (ipset) return fine(name, mode, { means });
+  const unread = ' Which rule has a packet masqueraded, sets say that cannot be read without ipset.';
+  return doubtful(name, mode, 'Install ipset.', { means: means + unread });
 }
+
+/** In IPVS mode rules ask sets. */
+const hasIpset = async (): Promise<boolean> => (await which('ipset')) !== undefined;

@@ -88,4 +88,18 @@ describe.each(NODES)('nft ruleset of %s', (node) => {
   });
 });
 
+describe.each(MODES.flatMap((mode) => NODES.map((node) => ({ mode, node }))))(
+  'nft ruleset of $node in $mode mode',
+  ({ mode, node }) => {
+    it('loses no rule and no chain', () => {
+      const text = dump(mode, node, 'nft-ruleset.json');
+      const { nftables } = JSON.parse(text) as { nftables: Record<string, unknown>[] };
+      const count = (kind: 'rule' | 'chain'): number => nftables.filter((object) => kind in object).length;
+      const { tables } = parseNft(text);
+      expect(rulesOf({ tables })).toHaveLength(count('rule'));
+      expect(tables.flatMap(({ chains }) => [...chains.keys()])).toHaveLength(count('chain'));
+    });
+  },
+);
+
 const chainIn = (text: string): string => /-A (\S+)/.exec(text)?.[1] ?? '';

@@ -80,12 +80,13 @@ describe('probes', () => {
 
 describe("kube-proxy's mode", () => {
   it('is told, and what is not seen of IPVS', () => {
-    expect(kubeProxyCheck('a', 'nftables')).toMatchObject({
+    expect(kubeProxyCheck('a', 'nftables', false)).toMatchObject({
       name: 'kube-proxy on a',
       ok: true,
       found: 'nftables',
     });
-    expect(kubeProxyCheck('a', 'ipvs').ok).toBe('warn');
+    expect(kubeProxyCheck('a', 'ipvs', true).ok).toBe(true);
+    expect(kubeProxyCheck('a', 'ipvs', false)).toMatchObject({ ok: 'warn', mend: 'Install ipset.' });
   });
 });
 
