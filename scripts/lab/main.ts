@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../../src/events/tuple.ts';
 import { existing, processesOf } from './cluster.ts';
+import { turnToIpvs } from './ipvs.ts';
 import {
   DEFAULT_PREFIX,
   findLab,
@@ -42,6 +43,11 @@ program.command('up').description('build it').addOption(mode()).addOption(prefix
 program.command('down').description('remove all of it').addOption(prefix()).action(down);
 program.command('status').description('what stands of it').addOption(prefix()).action(status);
 program
+  .command('ipvs')
+  .description("turn the nodes of the lab that stands to kube-proxy's IPVS mode (needs the kernel's ip_vs)")
+  .addOption(prefix())
+  .action(ipvs);
+program
   .command('run')
   .description(
     'run scenarios, all if none is named; builds the lab first, and removes it after, if there is none',
@@ -73,6 +79,11 @@ async function up(identity: Identity): Promise<void> {
 
 async function down(options: Pick<Identity, 'prefix'>): Promise<void> {
   await removeLab(options.prefix);
+}
+
+async function ipvs(options: Pick<Identity, 'prefix'>): Promise<void> {
+  if (!(await findLab(options.prefix))) throw new LabError('no lab stands', 'Build one with up.');
+  await turnToIpvs(options.prefix);
 }
 
 async function status(options: Pick<Identity, 'prefix'>): Promise<void> {
