@@ -1,6 +1,6 @@
 /**
  * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, those of connections
- * and those of requests through proxies; and beside each the JSON that its replay gives, and what is true of its requests. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`.
+ * and those of requests through proxies; and beside each the JSON that its replay gives, and what is true of its requests. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`, with names for some alone.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Event, NameEvent, NetnsId } from '../src/events/event.ts';
 import type { RecordingEnd, RecordingHeader } from '../src/events/recording.ts';
-import { Attribution, traceLab } from '../test/live/trace-lab.ts';
+import { labelsOfSoak, soak } from '../test/live/soak.ts';
+import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
-import { labelsOf } from './lab/labels.ts';
+import { labelsOf, type Label } from './lab/labels.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
 import { labelsPath } from './score/kept.ts';
 import type { Scenario } from './lab/scenarios/scenario.ts';
@@ -22,9 +23,20 @@ const PREFIX = 'fixture-';
 /** What nobody answers is told so after 5 s. */
 const UNANSWERED_MS = 5_500;
 
+/** Seconds of ordinary traffic: each pattern a few times. */
+const SOAK_SECONDS = 6;
+
+/** Named on the command line; all where none is. */
+const wanted = process.argv.slice(2);
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+
 for (const mode of MODES) {
   await record(mode, { name: mode, scenarios, whole: true });
   await record(mode, { name: `requests-${mode}`, scenarios: requestsAndNames, whole: false });
+}
+if (isWanted('ordinary')) {
+  const run = await soak({ mode: 'iptables', prefix: PREFIX }, SOAK_SECONDS);
+  await keep('ordinary', run, labelsOfSoak(run.requests));
 }
 
 interface Recording {
@@ -35,24 +47,33 @@ interface Recording {
 }
 
 async function record(mode: Mode, { name, scenarios: played, whole }: Recording): Promise<void> {
+  if (!isWanted(name)) return;
   const run = await traceLab({ mode, prefix: PREFIX }, played, { settleMs: UNANSWERED_MS });
+  const { left } = new Attribution(run);
+  if (whole && left.length > 0)
+    throw new Error(`${name}: traced ${left.length} requests that no scenario made`);
+  await keep(name, run, labelsOf(run.results, mode));
+}
+
+/** The recording without what is the machine's, what it replays to, and what is true of it. */
+async function keep(
+  name: string,
+  { recording, ended, folder }: Pick<TracedLab, 'recording' | 'ended' | 'folder'>,
+  labels: readonly Label[],
+): Promise<void> {
   try {
-    const { left } = new Attribution(run);
-    if (whole && left.length > 0)
-      throw new Error(`${name}: traced ${left.length} requests that no scenario made`);
     const path = join(FOLDER, `${name}.nathop`);
     writeFileSync(
       path,
-      gzipSync(withoutTheMachine(gunzipSync(readFileSync(run.recording)).toString()), { level: 9 }),
+      gzipSync(withoutTheMachine(gunzipSync(readFileSync(recording)).toString()), { level: 9 }),
     );
     const { stdout } = await runNathop(['replay', '-o', 'json', path]);
-    if (stdout !== run.ended.stdout.replaceAll(PREFIX, ''))
+    if (stdout !== ended.stdout.replaceAll(PREFIX, ''))
       throw new Error(`${name}: the recording without the machine's own names replays to something else`);
     writeFileSync(join(FOLDER, `${name}.jsonl`), stdout);
-    const labels = labelsOf(run.results, mode).map((label) => `${JSON.stringify(label)}\n`);
-    writeFileSync(labelsPath(name), labels.join(''));
+    writeFileSync(labelsPath(name), labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
   } finally {
-    rmSync(run.folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

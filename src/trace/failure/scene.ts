@@ -54,4 +54,5 @@ export function endpointsOf(service: string | undefined): string {
   return `\`kubectl -n ${namespace} get endpointslices -l kubernetes.io/service-name=${name}\``;
 }
 
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+/** At the head of a sentence; a name stays as it is. */
+export const capital = (text: string): string => text.replace(/^the /, 'The ');
