@@ -84,6 +84,50 @@ export async function measureHeadCost(requests: number, how: Rounds): Promise<Co
   return measureTools(tools, { ...how, requests });
 }
 
+/** Of the precise set beside tracepoints alone, and beside another tracer of the kernel's functions. */
+export async function measurePreciseCost(how: Rounds): Promise<Cost[]> {
+  const tools: Tool[] = [
+    nathop('nathop path, tracepoints', [...PATH, '--no-l7', '--probes', 'tracepoint']),
+    nathop('nathop path, precise', [...PATH, '--no-l7', '--probes', 'precise']),
+    nathop('nathop nat, tracepoints', [...NAT, '--no-l7', '--probes', 'tracepoint']),
+    nathop('nathop nat, precise', [...NAT, '--no-l7', '--probes', 'precise']),
+    inRouter('conntrack -E', ['conntrack', '-E']),
+  ];
+  const pwru = await pwruTool();
+  return measureTools(pwru === undefined ? tools : [...tools, pwru], how);
+}
+
+/** The functions that the precise set stands on, for the packets of the load alone. */
+async function pwruTool(): Promise<Tool | undefined> {
+  const there = await execa('pwru', ['--version'], { reject: false });
+  if (there.exitCode !== 0) return undefined;
+  return {
+    name: 'pwru, 4 functions and a filter',
+    async start() {
+      const folder = await mkdtemp(join(tmpdir(), 'nathop-bench-'));
+      const ready = join(folder, 'ready');
+      const functions = '^(nf_nat_inet_fn|nf_nat_packet|__nf_conntrack_confirm|ip_forward)$';
+      const args = ['--filter-func', functions, '--all-kmods', '--ready-file', ready, 'tcp'];
+      const child = execa('pwru', args, { stdin: 'ignore', stdout: 'ignore', reject: false });
+      await until(() => exists(ready));
+      return {
+        async stop() {
+          child.kill('SIGINT');
+          await child;
+          await rm(folder, { recursive: true, force: true });
+          return undefined;
+        },
+      };
+    },
+  };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 const NOTHING: Tool = {
   name: 'nothing',
   start: () => Promise.resolve({ stop: () => Promise.resolve(undefined) }),
@@ -145,12 +189,7 @@ export function nathop(name: string, options: readonly string[], path?: string):
         reject: false,
         env: path === undefined ? {} : { PATH: `${path}:${process.env['PATH'] ?? ''}` },
       });
-      await until(() =>
-        access(ready).then(
-          () => true,
-          () => false,
-        ),
-      );
+      await until(() => exists(ready));
       return {
         async stop() {
           child.kill('SIGINT');
@@ -197,11 +236,12 @@ function inRouter(name: string, command: readonly string[]): Tool {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  // An emulated machine takes most of it.
+  for (let tries = 0; tries < 2_400; tries++) {
     if (await holds()) return;
     await sleep(50);
   }
-  throw new Error('nathop did not become ready within 30 s');
+  throw new Error('it did not become ready within 2 min');
 }
 
 export function median(values: readonly number[]): number {

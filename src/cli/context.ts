@@ -1,12 +1,5 @@
+import type { Installed } from '../sources/machine.ts';
 import type { LineSink } from './stdout.ts';
-
-/** Where the programs are that run beside us. */
-export interface Programs {
-  /** Folder of the bpftrace programs. */
-  readonly probesFolder: string;
-  /** The process that captures message heads, as it was built. */
-  readonly captureChild: string;
-}
 
 /** What the process gives a verb, so that a verb takes nothing from the air. */
 export interface Context {
@@ -19,7 +12,7 @@ export interface Context {
   /** What stands after `--`. */
   readonly command: readonly string[] | undefined;
   readonly version: string;
-  readonly programs: Programs;
+  readonly programs: Installed;
   /** The exit status; a verb sets it where it is not 0. */
   status: number;
 }

@@ -71,6 +71,7 @@ async function read(options: ReadOptions): Promise<{ side: Side; offending: read
   const { path, filter, maxConnections, gate } = options;
   const notes: Notes = {
     progress: () => undefined,
+    detail: () => undefined,
     say: (text) => options.notes.say(`${path}: ${text}`),
   };
   // What cannot be read whole names its file itself.

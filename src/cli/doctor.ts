@@ -13,7 +13,7 @@ const CANNOT_TRACE = 3;
 /** @returns the exit status */
 export async function doctor(context: Context, globals: GlobalOptions): Promise<number> {
   const colors = pc.createColors(hasColor(globals, context.stdout, context.env));
-  const checks = await checkMachine(context.programs.captureChild);
+  const checks = await checkMachine(context.programs);
   const width = Math.max(...checks.map((check) => shown(check.name).length));
   for (const check of checks) {
     if (globals.output === 'json') context.out.line(JSON.stringify(objectOf(check)));

@@ -1,5 +1,5 @@
 /** This machine as one source: names, probes, message heads, the conntrack tables, time; in order of their time stamps. */
-import type { Event, NetnsEvent, ProbesEvent } from '../events/event.ts';
+import type { Event, NetnsEvent, ProbeChoice, ProbesEvent } from '../events/event.ts';
 import { BpftraceSource } from '../sources/bpftrace/source.ts';
 import { CaptureSource } from '../sources/capture/source.ts';
 import { monotonicNow } from '../sources/clock.ts';
@@ -8,7 +8,7 @@ import { namesSource } from '../sources/names.ts';
 import { chooseNetns, namesNeeded } from '../sources/netns-choice.ts';
 import type { Source } from '../sources/source.ts';
 import { ReorderWindow } from '../trace/reorder.ts';
-import type { Programs } from './context.ts';
+import type { Installed } from '../sources/machine.ts';
 import type { Notes } from './notes.ts';
 import type { TracingOptions } from './tracing-options.ts';
 
@@ -19,7 +19,7 @@ const CALM_LAG_NS = 20_000_000;
 /** What the order of everything waits for heads at most; one that comes later goes by itself. */
 const HEAD_LAG_NS = 100_000_000;
 
-type LiveOptions = TracingOptions & Programs;
+type LiveOptions = TracingOptions & Installed;
 
 export class LiveSource implements Source {
   readonly done: Promise<Error | undefined>;
@@ -33,6 +33,7 @@ export class LiveSource implements Source {
   /** What is on 127.0.0.1 and stays there is nobody's way, unless it is asked for. */
   private readonly loopback: boolean;
   private level: 'path' | 'nat';
+  private precise: readonly ProbeChoice[] | undefined;
   private settle: (error: Error | undefined) => void = () => undefined;
 
   constructor(options: LiveOptions, notes: Notes) {
@@ -141,13 +142,26 @@ export class LiveSource implements Source {
     const { loopback } = this;
     const netns = await this.chosen();
     this.notes.progress('attaching probes');
-    const probes = new BpftraceSource({ probes: probesFolder, detail, netns, loopback, bufferPages });
+    const probes = new BpftraceSource({
+      probes: probesFolder,
+      set: this.options.probes,
+      detail,
+      netns,
+      loopback,
+      bufferPages,
+    });
     let early: Event[] | undefined = [];
     await this.begin(probes, (event) => {
       if (early === undefined) take(event);
       else early.push(event);
     });
     await names;
+    this.precise = probes.precise;
+    for (const { what, by, why } of probes.precise ?? []) {
+      this.notes.detail(
+        `${what}: ${by === 'none' ? 'not traced' : `by ${by}`}${why === undefined ? '' : ` (${why})`}`,
+      );
+    }
     put({ ...this.probesEvent(probes.missing, true), at: early[0]?.at ?? monotonicNow() });
     // Held back by us; that says nothing of how far the probes are behind.
     for (const event of early) put(event);
@@ -167,6 +181,15 @@ export class LiveSource implements Source {
   }
 
   private probesEvent(missing: readonly string[], running: boolean): ProbesEvent {
-    return { kind: 'probes', at: monotonicNow(), set: 'tracepoint', level: this.level, running, missing };
+    const precise = this.precise;
+    return {
+      kind: 'probes',
+      at: monotonicNow(),
+      set: precise?.some(({ by }) => by !== 'none') ? 'precise' : 'tracepoint',
+      level: this.level,
+      running,
+      missing,
+      ...(precise && { precise }),
+    };
   }
 }

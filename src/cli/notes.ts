@@ -4,6 +4,8 @@ import { clean } from '../events/clean.ts';
 export interface Notes {
   /** While starting; shown to people who watch, or who asked for it. */
   progress(text: string): void;
+  /** For who asks how it works, with --verbose. */
+  detail(text: string): void;
   /** What the reader must know to judge the output: loss, missing probes, a level that changed. */
   say(text: string): void;
 }
@@ -20,6 +22,9 @@ export function notesOn(
   return {
     progress: (text) => {
       if (verbose || (stderr.isTTY && !quiet)) write(text);
+    },
+    detail: (text) => {
+      if (verbose) write(text);
     },
     say: (text) => {
       if (!quiet) write(text);

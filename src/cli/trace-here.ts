@@ -35,7 +35,7 @@ export async function traceHere(
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);
   const gate = gateFrom(verb);
-  checkTracing(options);
+  checkTracing();
   const notes = notesOn(context.stderr, globals);
   const clocks = readClocks();
 

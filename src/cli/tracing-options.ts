@@ -58,14 +58,8 @@ export function addEngine(command: Command): void {
   );
 }
 
-/** What the flags ask for that this machine or this version cannot do. */
-export function checkTracing(options: TracingOptions): void {
-  if (options.probes === 'precise') {
-    throw new CannotTraceError(
-      'there is no precise probe set in this version',
-      'use --probes tracepoint, or leave it at auto',
-    );
-  }
+/** What any of the flags needs. */
+export function checkTracing(): void {
   // bpftrace wants the user as well as the capabilities, and without either the first thing to fail is a mount.
   if (process.geteuid?.() !== 0) {
     throw new CannotTraceError('tracing needs root', 'run it with sudo; `nathop replay` needs no root');

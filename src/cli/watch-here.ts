@@ -19,7 +19,7 @@ export async function watchHere(context: Context, verb: Command): Promise<number
   const options = verb.opts<TraceHereOptions>();
   const globals = globalsOf(verb);
   const filter = filterFrom(verb);
-  checkTracing(options);
+  checkTracing();
   if (context.command !== undefined) {
     const words = context.command.join(' ');
     throw new UsageError('the view runs no command', `trace does: nathop trace -- ${words}`);

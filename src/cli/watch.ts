@@ -47,7 +47,11 @@ export async function watch(options: WatchOptions): Promise<number> {
   const model = new ViewModel();
   const engine = new Engine(new ClusterKnowledge(), { maxConnections, wallOffset });
   const status: { problem?: string; ended: boolean } = { ended: false };
-  const tracer = new TracerNotes({ progress: () => undefined, say: () => undefined });
+  const tracer = new TracerNotes({
+    progress: () => undefined,
+    detail: () => undefined,
+    say: () => undefined,
+  });
   const recording = new RecordingFromWithin(facts, (problem) => {
     status.problem = problem;
   });

@@ -135,6 +135,56 @@ export interface RetransmitEvent {
   readonly tuple: Tuple;
 }
 
+export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+
+/** What the kernel came by when it ran the rules of a hook on a packet, up to what the event tells. */
+export interface Evaluated {
+  /** The comment met last (xt_comment): the rule's own, if it has one. May be cut. */
+  readonly comment?: string;
+  /** Chains of nf_tables sent on to by a jump or goto, the last two, newest last. May be cut. */
+  readonly chains: readonly string[];
+  /** How many there were. */
+  readonly entered: number;
+}
+
+/** What both of these say of the conntrack entry: where it was when, and by what it is known. */
+interface OfEntry {
+  readonly at: number;
+  readonly netns: NetnsId;
+  /** Address of the nf_conn, masked to 48 bits, as in `ConntrackView`. */
+  readonly pointer: number;
+  readonly zone: number;
+  readonly original: Tuple;
+  readonly hook: HookName;
+  readonly evaluated: Evaluated;
+}
+
+/** The kernel translates a connection (nf_nat_setup_info; IPVS: ip_vs_nat_xmit), on its first packet. */
+export interface NatEvent extends OfEntry {
+  readonly kind: 'nat';
+  readonly manip: 'source' | 'destination';
+  /** `address`: to what the rule says (DNAT, SNAT). */
+  readonly what: 'address' | 'masquerade' | 'redirect' | 'ipvs';
+  /** As the hook was told them; 0: none. */
+  readonly inIfindex: number;
+  readonly outIfindex: number;
+}
+
+/** The rules that ran on a first packet in the hook in which it was dropped (skb:kfree_skb). */
+export interface VerdictEvent extends OfEntry {
+  readonly kind: 'verdict';
+}
+
+/** Conntrack has no entry for a packet, which is dropped: the table is full, or another took its tuple first. */
+export interface RefusedEntryEvent {
+  readonly kind: 'entry-refused';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly why: 'full' | 'clash';
+  /** As the packet came. */
+  readonly tuple: Tuple;
+}
+
 /** A conntrack entry that existed when tracing began, read from the namespace's table. */
 export interface EntryEvent {
   readonly kind: 'entry';
@@ -207,6 +257,16 @@ export interface ProbesEvent {
   readonly running: boolean;
   /** In words, for the reader: what is not seen and why. */
   readonly missing: readonly string[];
+  /** How each part of the precise set is attached; absent where the set was not asked for. */
+  readonly precise?: readonly ProbeChoice[];
+}
+
+export interface ProbeChoice {
+  /** What it tells, in words. */
+  readonly what: string;
+  readonly by: 'fentry' | 'kprobe' | 'tracepoint' | 'none';
+  /** Why not by something better. */
+  readonly why?: string;
 }
 
 export interface LinkFact {
@@ -300,7 +360,15 @@ export interface ClockEvent {
 }
 
 /** Packets and what befell them: the hot ones. */
-export type TrafficEvent = PacketEvent | IcmpErrorEvent | DropEvent | SocketEvent | RetransmitEvent;
+export type TrafficEvent =
+  | PacketEvent
+  | IcmpErrorEvent
+  | DropEvent
+  | SocketEvent
+  | RetransmitEvent
+  | NatEvent
+  | VerdictEvent
+  | RefusedEntryEvent;
 /** What the tracer says of itself. */
 export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent | ClockEvent;
 /** Who is who, and which rules. */

@@ -101,6 +101,33 @@ const socket = z.object({
 
 const retransmit = z.object({ kind: z.literal('retransmit'), ...seen, tuple });
 
+const ofEntry = {
+  ...seen,
+  pointer: uint,
+  zone: u16,
+  original: tuple,
+  hook: z.enum(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']),
+  evaluated: z.object({ comment: name.exactOptional(), chains: z.array(name).max(2), entered: u32 }),
+};
+
+const nat = z.object({
+  kind: z.literal('nat'),
+  ...ofEntry,
+  manip: z.enum(['source', 'destination']),
+  what: z.enum(['address', 'masquerade', 'redirect', 'ipvs']),
+  inIfindex: u32,
+  outIfindex: u32,
+});
+
+const verdict = z.object({ kind: z.literal('verdict'), ...ofEntry });
+
+const refusedEntry = z.object({
+  kind: z.literal('entry-refused'),
+  ...seen,
+  why: z.enum(['full', 'clash']),
+  tuple,
+});
+
 const entry = z.object({
   kind: z.literal('entry'),
   ...seen,
@@ -149,6 +176,16 @@ const probes = z.object({
   level: z.enum(['path', 'nat']),
   running: z.boolean(),
   missing: names,
+  precise: z
+    .array(
+      z.object({
+        what: name,
+        by: z.enum(['fentry', 'kprobe', 'tracepoint', 'none']),
+        why: name.exactOptional(),
+      }),
+    )
+    .max(LIST_LIMIT)
+    .exactOptional(),
 });
 
 const link = z.object({
@@ -421,6 +458,9 @@ export const eventSchema = z.discriminatedUnion('kind', [
   drop,
   socket,
   retransmit,
+  nat,
+  verdict,
+  refusedEntry,
   entry,
   conntrackStats,
   lost,

@@ -55,6 +55,7 @@ const rule = (r: Rule): Laid<Rule> => ({
   comment: r.comment,
   service: r.service,
   unknownMatches: r.unknownMatches,
+  source: r.source,
 });
 
 const hop = (h: Hop): Layout<Hop> => ({
@@ -68,6 +69,7 @@ const hop = (h: Hop): Layout<Hop> => ({
   before: h.before && ends(h.before),
   after: h.after && ends(h.after),
   rule: h.rule && rule(h.rule),
+  evaluated: h.evaluated && { comment: h.evaluated.comment, chains: h.evaluated.chains },
   markedBy: h.markedBy && rule(h.markedBy),
   atMs: h.atMs,
   process: h.process && { pid: h.process.pid, comm: h.process.comm },

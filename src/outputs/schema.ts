@@ -38,6 +38,10 @@ export const ruleSchema = z
       .array(z.string())
       .exactOptional()
       .describe('Matches on the way to it of which nothing is known: it may be another rule.'),
+    source: z
+      .enum(['kernel', 'rules'])
+      .exactOptional()
+      .describe('Seen to run, or concluded from the texts; absent where only the texts are known.'),
   })
   .meta({ id: 'Rule' });
 
@@ -56,6 +60,12 @@ const hop = z
     before: ends.exactOptional(),
     after: ends.exactOptional(),
     rule: ruleSchema.exactOptional(),
+    evaluated: z
+      .object({ comment: z.string().exactOptional(), chains: z.array(z.string()) })
+      .exactOptional()
+      .describe(
+        'What the kernel came by last before it did this: a comment, chains of nf_tables. May be cut.',
+      ),
     markedBy: ruleSchema
       .exactOptional()
       .describe('Of a source rewritten because of a mark: the rule that had the packet marked.'),

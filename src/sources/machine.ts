@@ -7,14 +7,19 @@ import { checkTools } from './machine/tools.ts';
 
 export type { Check } from './machine/check.ts';
 
-/**
- * What this machine offers to a trace, and what it lacks; changes nothing on it.
- * @param captureChild path of the bundled capture child
- */
-export async function checkMachine(captureChild: string): Promise<Check[]> {
+/** Where the programs are that run beside us. */
+export interface Installed {
+  /** Folder of the bpftrace programs. */
+  readonly probesFolder: string;
+  /** The process that captures message heads, as it was built. */
+  readonly captureChild: string;
+}
+
+/** What this machine offers to a trace, and what it lacks; changes nothing on it. */
+export async function checkMachine({ probesFolder, captureChild }: Installed): Promise<Check[]> {
   const groups = await Promise.all([
     checkPrivileges(),
-    checkKernel(),
+    checkKernel(probesFolder),
     checkTools(),
     checkCapture(captureChild),
     checkNodes(),

@@ -1,11 +1,19 @@
 /**
  * A connection as it grows: where its packets were seen, and the conntrack entries they crossed.
  */
-import type { ConntrackView, DropEvent, IcmpErrorEvent, NetnsId, ProcessRef } from '../events/event.ts';
+import type {
+  ConntrackView,
+  DropEvent,
+  IcmpErrorEvent,
+  NetnsId,
+  ProcessRef,
+  RefusedEntryEvent,
+} from '../events/event.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
 import type { Protocol, Tuple } from '../events/tuple.ts';
 import { Dialogue } from './dialogue.ts';
 import type { RuleBook } from './knowledge.ts';
+import type { Making } from './makings.ts';
 import type { Endpoint, State } from './request.ts';
 
 /** A conntrack entry that the connection crossed. */
@@ -23,6 +31,8 @@ export interface Entry {
   read: boolean;
   /** The rules in force when it was made. */
   rules: RuleBook | undefined;
+  /** What the kernel told of its making, where it is asked. */
+  making: Making | undefined;
 }
 
 /** The devices of a crossing: one object for all packets that take them, since there are few pairs of devices. */
@@ -102,6 +112,8 @@ export class Connection {
   entries: readonly Entry[] = NONE;
   mishaps: readonly Mishap[] = NONE;
   delivery: Delivery | undefined;
+  /** Conntrack had no entry for its packet. */
+  entryRefused: RefusedEntryEvent | undefined;
   dialler: ProcessRef | undefined;
   /** An answer was seen, or its entry's status says that there was one. */
   answered = false;
@@ -170,6 +182,7 @@ export class Connection {
       flipped: fromReply !== (direction === 'reply'),
       read: false,
       rules,
+      making: undefined,
     };
     if (this.entries.length < MAX_ENTRIES) this.entries = append(this.entries, entry);
     return entry;

@@ -6,10 +6,13 @@ import type {
   DropEvent,
   EntryEvent,
   IcmpErrorEvent,
+  NatEvent,
   NetnsId,
   PacketEvent,
+  RefusedEntryEvent,
   RetransmitEvent,
   SocketEvent,
+  VerdictEvent,
 } from '../events/event.ts';
 import type { HeadEvent } from '../events/head.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
@@ -18,8 +21,10 @@ import { afterNat, append, beforeNat, Connection } from './connection.ts';
 import type { Crossing, Devices, Direction, Entry } from './connection.ts';
 import type { Knowledge } from './knowledge.ts';
 import { DevicePairs } from './device-pairs.ts';
+import { flowKey } from './flow-key.ts';
 import { isDatagram, isRefusalError } from './lifecycle.ts';
 import { Losses } from './losses.ts';
+import { Makings } from './makings.ts';
 import { knownIn } from './table.ts';
 import type { Held, Table } from './table.ts';
 import { leadsTo } from './way.ts';
@@ -53,11 +58,16 @@ const FLOW_PAUSE_NS = 6_000_000_000;
 const TRANSIT_NS = 2_000_000_000;
 /** How long an answer may be in coming: so long conntrack waits for one to a datagram (nf_conntrack_udp_timeout). */
 const ANSWER_NS = 30_000_000_000;
+/** Packets without an entry that no drop was told of yet. */
+const MAX_REFUSED = 1_024;
 
 export class Correlator {
   private readonly table: Table;
   private readonly devices = new DevicePairs();
   private readonly knowledge: Knowledge;
+  private readonly makings = new Makings();
+  /** By flow, until the drop is told that follows. */
+  private readonly refusedEntries = new Map<string, RefusedEntryEvent>();
   readonly losses = new Losses();
   /** When the probes began to tell; unknown until they do. */
   startedAt = -Infinity;
@@ -90,10 +100,37 @@ export class Correlator {
     if (direction === 'reply' && event.kind === 'icmp-error' && isDatagram(tuple.protocol)) {
       connection.answered = true;
     }
+    const refused = this.refusedEntries.get(flowKey(event.conntrack?.original ?? tuple));
+    if (refused?.netns === event.netns && event.at - refused.at < TRANSIT_NS)
+      connection.entryRefused = refused;
     if (event.conntrack && event.kind === 'drop') {
       this.see(connection, event.netns, event.conntrack, direction);
     }
     return connection;
+  }
+
+  /** What the kernel tells of an entry; the packet that shows it comes later, as a rule. */
+  making(event: NatEvent | VerdictEvent): Connection | undefined {
+    const making = this.makings.take(event);
+    const { netns, zone, original } = making;
+    for (const connection of this.table.withTuple(original)) {
+      const entry = connection.entryIn(netns, zone, original);
+      if (entry === undefined || entry.read) continue;
+      entry.making = making;
+      return connection;
+    }
+    return undefined;
+  }
+
+  entryRefused(event: RefusedEntryEvent): Connection | undefined {
+    const found = this.closest(event, event.tuple, false);
+    if (found !== undefined) {
+      found.entryRefused = event;
+      return found;
+    }
+    if (this.refusedEntries.size >= MAX_REFUSED) this.refusedEntries.clear();
+    this.refusedEntries.set(flowKey(event.tuple), event);
+    return undefined;
   }
 
   socket(event: SocketEvent): Connection | undefined {
@@ -163,6 +200,7 @@ export class Correlator {
       flipped: false,
       read: true,
       rules: this.knowledge.rules(event.netns),
+      making: undefined,
     };
     const connection = this.continued(entry) ?? this.begin(event.original, event, -1, false);
     const leads = connection.entries.some((e) => sameTuple(afterNat(entry), beforeNat(e)));
@@ -493,6 +531,7 @@ export class Correlator {
       this.table.learnTuple(view.original, connection);
       this.table.learnTuple(view.reply, connection);
       const entry = connection.enter(netns, view, direction, this.knowledge.rules(netns));
+      entry.making = this.makings.of(netns, view);
       // Seen first behind a rewrite, its first sightings being lost or never made: here is what came before.
       if (!connection.sourceSeen && sameTuple(afterNat(entry), connection.client)) {
         connection.client = beforeNat(entry);
@@ -506,6 +545,7 @@ export class Correlator {
     }
     known.status = view.status;
     known.read = false;
+    known.making = this.makings.of(netns, view) ?? known.making;
     if (view.masqueradeIndex !== 0) known.masqueradeIndex = view.masqueradeIndex;
     return known;
   }

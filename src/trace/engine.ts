@@ -142,6 +142,11 @@ export class Engine {
         return this.correlator.retransmit(event);
       case 'entry':
         return this.correlator.entry(event);
+      case 'nat':
+      case 'verdict':
+        return this.correlator.making(event);
+      case 'entry-refused':
+        return this.correlator.entryRefused(event);
       case 'netns':
       case 'netns-gone':
       case 'rules':

@@ -1,18 +1,19 @@
 /**
  * A connection's hops: rewrites, devices, delivery, drops, in the order in which the packet met them.
  */
-import type { NetnsId, ProcessRef } from '../events/event.ts';
+import type { Evaluated, NetnsId, ProcessRef } from '../events/event.ts';
 import { inumOf } from '../events/netns.ts';
 import { destinationOf, invert, sameTuple, sourceOf } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat } from './connection.ts';
 import type { Connection, Crossing, Entry, Mishap } from './connection.ts';
 import { hookOfStack } from './hook.ts';
-import type { Knowledge, RefusalRule, Rewrite } from './knowledge.ts';
+import type { Knowledge, RefusalRule } from './knowledge.ts';
 import { isDrop, refusal } from './lifecycle.ts';
 import type { SourceRewrite } from './remedies/loss.ts';
-import type { Ends, Hook, Hop, HopKind } from './request.ts';
+import type { Ends, Hook, Hop, HopKind, Rule } from './request.ts';
 import { rewritesOf, shows, undoneBy } from './rewrites.ts';
+import type { Done } from './rewrites.ts';
 import { serverOf } from './server.ts';
 import type { Served } from './server.ts';
 import { coming, forwardWay, replyWay } from './way.ts';
@@ -80,18 +81,20 @@ class WayBuilder {
       // Inside a bridge with br_netfilter a packet shows between DNAT and SNAT: each rewrite stands before
       // the first device at which it shows.
       while (entry !== undefined && pending[0] !== undefined && shows(pending[0], crossing.tuple)) {
-        this.rewrite(entry, pending.shift() as Rewrite, crossing);
+        this.rewrite(entry, pending.shift() as Done, crossing);
       }
       this.way.hops.push(this.deviceHop(crossing));
     }
     if (entry !== undefined) for (const rest of pending) this.rewrite(entry, rest, undefined);
   }
 
-  private rewrite(entry: Entry, rewrite: Rewrite, crossing: Crossing | undefined): void {
+  private rewrite(entry: Entry, rewrite: Done, crossing: Crossing | undefined): void {
     const explained = entry.rules?.rewriteRule(rewrite) ?? {};
-    const { kind, hook, before, after, inDevice, outDevice } = rewrite;
-    const at = crossing?.at ?? (entry.read ? undefined : this.answeredAt(entry.netns));
-    const hop = this.hop(kind, entry.netns, hook, false);
+    const { kind, hook, before, after, inDevice, outDevice, evaluated, seen } = rewrite;
+    // Who sends from here is translated before the packet that is told of it as the first.
+    const seenAt = seen && Math.max(seen.at, this.connection.firstAt);
+    const at = seenAt ?? crossing?.at ?? (entry.read ? undefined : this.answeredAt(entry.netns));
+    const hop = this.hop(kind, entry.netns, hook, seen !== undefined);
     // Before routing there is no device to leave by, after it none to come from.
     if (hook === 'POSTROUTING') setDevice(hop, undefined, outDevice);
     else setDevice(hop, inDevice, undefined);
@@ -99,12 +102,26 @@ class WayBuilder {
     hop.after = ends(after);
     if (explained.rule !== undefined) hop.rule = explained.rule;
     if (explained.markedBy !== undefined) hop.markedBy = explained.markedBy;
+    if (evaluated !== undefined) this.tellEvaluated(hop, evaluated, explained.overruled);
     const index = this.way.hops.push(this.finish(hop, at, !entry.read)) - 1;
-    if (kind === 'dnat' && explained.rule === undefined && entry.rules !== undefined) this.doubtRule(entry);
+    const isUnexplained = explained.rule === undefined && seen === undefined;
+    if (kind === 'dnat' && isUnexplained && entry.rules !== undefined) this.doubtRule(entry);
     if (kind === 'snat' || kind === 'masquerade') {
       const { netns, rules } = entry;
       this.way.sourceRewrites.push({ index, hop, netns, rewrite, explained, rules });
     }
+  }
+
+  private tellEvaluated(hop: Hop, { comment, chains }: Evaluated, overruled: Rule | undefined): void {
+    hop.evaluated = { ...(comment !== undefined && { comment }), chains: [...chains] };
+    if (overruled === undefined) return;
+    const ran = [
+      ...(comment === undefined ? [] : [`the comment "${comment}"`]),
+      ...(chains.length === 0 ? [] : [`chain ${chains.at(-1) ?? ''}`]),
+    ].join(' and ');
+    this.connection.doubt(
+      `by the rules as read, ${overruled.table} ${overruled.chain} did the ${hop.kind} on ${hop.node ?? hop.netns?.name ?? 'the node'}; the kernel was seen to run another, last at ${ran}`,
+    );
   }
 
   /** An entry lives on when its Service's endpoints change, and goes on sending packets to the one that is gone. */
@@ -171,8 +188,11 @@ class WayBuilder {
     const current = event.kind === 'drop' ? event.tuple : event.about;
     const original = event.conntrack?.original ?? current;
     const inDevice = knowledge.hookDevice(event.netns, event.inIfindex);
-    const byRule = event.kind === 'drop' && event.reason === 'NETFILTER_DROP';
-    const hook = byRule ? hookOfStack(event.stack, event.location) : undefined;
+    // Conntrack drops in the same hooks and with the same reason.
+    const byHook = event.kind === 'drop' && event.reason === 'NETFILTER_DROP';
+    const byRule = byHook && connection.entryRefused?.netns !== event.netns;
+    const hook = byHook ? hookOfStack(event.stack, event.location) : undefined;
+    const evaluated = byRule ? this.evaluatedBefore(event, hook) : undefined;
     const rule = byRule
       ? rules?.refusalRule({
           kind,
@@ -180,6 +200,7 @@ class WayBuilder {
           original,
           current,
           ...(inDevice !== undefined && { inDevice }),
+          ...(evaluated && { evaluated }),
         })
       : undefined;
     const hop = this.hop(kind, event.netns, hook, true);
@@ -187,10 +208,21 @@ class WayBuilder {
     hop.before = ends(original);
     hop.after = ends(current);
     if (rule?.rule !== undefined) hop.rule = rule.rule;
+    if (evaluated !== undefined) this.tellEvaluated(hop, evaluated, rule?.overruled);
     // What refuses answers first and drops the packet then.
     const at = Math.min(event.at, error?.at ?? Infinity, reset?.at ?? Infinity);
     way.hops.push(this.finish(hop, at, true));
     way.failed = { hop: way.hops.length - 1, mishap, rule: rule ?? {} };
+  }
+
+  /** What ran in the very hook that dropped it. */
+  private evaluatedBefore(
+    { netns, conntrack }: Mishap['event'],
+    hook: Hook | undefined,
+  ): Evaluated | undefined {
+    const entry = conntrack && this.connection.entryIn(netns, conntrack.zone, conntrack.original);
+    const dropped = entry?.making?.dropped;
+    return dropped?.hook === hook ? dropped?.evaluated : undefined;
   }
 
   /** Kernels before 5.17 do not say why they drop; the reset's first device says who sent it. */

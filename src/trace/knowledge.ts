@@ -2,7 +2,7 @@
  * What the engine asks about names and rules. `cluster/` answers; the engine itself knows none. Answers
  * depend only on the name events taken so far, so a replay gets the same ones.
  */
-import type { NameEvent, NetnsId, ProcessRef } from '../events/event.ts';
+import type { Evaluated, NameEvent, NetnsId, ProcessRef } from '../events/event.ts';
 import type { Tuple } from '../events/tuple.ts';
 import type { Endpoint, Hook, LossCause, Rule } from './request.ts';
 
@@ -18,6 +18,8 @@ export interface Rewrite {
   /** Device names; absent where sent from here, or not known. */
   inDevice?: string;
   outDevice?: string;
+  /** What the kernel came by when it ran the rules, where it is asked. */
+  evaluated?: Evaluated;
 }
 
 /** A packet that a rule refused or dropped. */
@@ -31,6 +33,7 @@ export interface Refusal {
   current: Tuple;
   inDevice?: string;
   outDevice?: string;
+  evaluated?: Evaluated;
 }
 
 /** A packet as it may come, which was not seen. */
@@ -42,6 +45,8 @@ export interface Passing {
 
 export interface RewriteRule {
   rule?: Rule;
+  /** The rule that the texts lead to, where the kernel was seen to run another. */
+  overruled?: Rule;
   /** For snat and masquerade: why, the rule that marked the packet for it, and who wrote it. */
   cause?: LossCause;
   markedBy?: Rule;
@@ -77,6 +82,7 @@ export interface Spared {
 
 export interface RefusalRule {
   rule?: Rule;
+  overruled?: Rule;
   /** What the rule is for. */
   because?: 'no-endpoints' | 'no-local-endpoint' | 'source-ranges' | 'unknown-port' | 'other';
 }

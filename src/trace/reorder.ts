@@ -116,6 +116,9 @@ function isOfProbes({ kind }: Event): boolean {
     case 'drop':
     case 'socket':
     case 'retransmit':
+    case 'nat':
+    case 'verdict':
+    case 'entry-refused':
     case 'tick':
       return true;
     default:

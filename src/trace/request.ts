@@ -2,6 +2,7 @@
  * What the engine gives out: the request as `nathop schema` documents it, field for field the JSON of the
  * contract. A field that is not known is absent.
  */
+import type { HookName } from '../events/event.ts';
 import type { Protocol } from '../events/tuple.ts';
 
 export type State = 'open' | 'established' | 'closed' | 'refused' | 'rejected' | 'dropped' | 'unanswered';
@@ -23,7 +24,7 @@ export interface Endpoint {
   stale?: true;
 }
 
-export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';
+export type Hook = HookName;
 export type HopKind =
   'device' | 'dnat' | 'snat' | 'masquerade' | 'redirect' | 'proxy' | 'deliver' | 'drop' | 'reject';
 
@@ -49,6 +50,8 @@ export interface Rule {
   service?: string;
   /** Matches on the way to it of which nothing is known and which were taken to match: it may be another rule. */
   unknownMatches?: string[];
+  /** The kernel was seen to run it, or it is concluded from the rules alone. Absent where the kernel is not asked. */
+  source?: 'kernel' | 'rules';
 }
 
 export interface Hop {
@@ -65,6 +68,8 @@ export interface Hop {
   rule?: Rule;
   /** Of snat and masquerade by a mark: the rule that had the packet marked. */
   markedBy?: Rule;
+  /** What the kernel came by last before it did this: a rule's comment, chains of nf_tables. */
+  evaluated?: { comment?: string; chains: string[] };
   /** Milliseconds since the request's first packet was seen. */
   atMs?: number;
   process?: { pid: number; comm: string };

@@ -1,4 +1,5 @@
 /** What an entry did to the packets of a stage: which rewrites, of what kind, in which hooks. */
+import type { Evaluated, NatEvent } from '../events/event.ts';
 import { invert, sameTuple } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat, beforeNat } from './connection.ts';
@@ -7,13 +8,18 @@ import type { Knowledge, Rewrite } from './knowledge.ts';
 import type { Hook } from './request.ts';
 import type { Stage } from './way.ts';
 
+/** A rewrite, and what the kernel told of it, where it is asked. */
+export interface Done extends Rewrite {
+  seen?: NatEvent;
+}
+
 /** @param cameBy device by which the packet came, where the stage's own sightings do not tell */
 export function rewritesOf(
   { netns, entry, crossings }: Stage,
   connection: Connection,
   knowledge: Knowledge,
   cameBy: string | undefined,
-): Rewrite[] {
+): Done[] {
   if (entry === undefined) return [];
   const before = beforeNat(entry);
   const after = afterNat(entry);
@@ -27,14 +33,26 @@ export function rewritesOf(
     ...(inDevice !== undefined && { inDevice }),
     ...(outDevice !== undefined && { outDevice }),
   };
-  const rewrites: Rewrite[] = [];
+  const rewrites: Done[] = [];
+  // Of one whose tracking began with an answer, source and destination are the other way round.
+  const making = entry.flipped ? undefined : entry.making;
   if (!sameTuple(before, between)) {
     const hook = isSentHere ? 'OUTPUT' : isByIpvs(entry, before, between) ? 'INPUT' : 'PREROUTING';
-    const redirected = first === undefined && isRedirect(entry);
-    const kind = redirected || isLoopbackRedirect(after, before) ? 'redirect' : 'dnat';
-    rewrites.push({ kind, hook, before, after: between, ...common });
+    const done = { hook, before, after: between, ...common } as const;
+    if (making?.destination !== undefined) {
+      rewrites.push(asSeen({ kind: 'dnat', ...done }, making.destination, knowledge));
+    } else {
+      const redirected = first === undefined && isRedirect(entry);
+      const kind = redirected || isLoopbackRedirect(after, before) ? 'redirect' : 'dnat';
+      rewrites.push({ kind, ...done });
+    }
   }
   if (!sameTuple(between, after)) {
+    if (making?.source !== undefined) {
+      const done: Done = { kind: 'snat', hook: 'POSTROUTING', before: between, after, ...common };
+      rewrites.push(asSeen(done, making.source, knowledge));
+      return rewrites;
+    }
     const kind = entry.masqueradeIndex !== 0 || isMasquerade(entry, between, after) ? 'masquerade' : 'snat';
     // MASQUERADE stands in POSTROUTING only (masquerade_tg_reg); SNAT of what is delivered in INPUT.
     const hook: Hook = isDelivered && kind === 'snat' ? 'INPUT' : 'POSTROUTING';
@@ -54,6 +72,25 @@ function isByIpvs({ read, flipped, status, original, rules }: Entry, before: Tup
   if (!read) return !flipped && (status & DESTINATION_TRANSLATED) === 0;
   return rules?.rewriteRule({ kind: 'dnat', hook: 'INPUT', original, before, after }).rule?.table === 'ipvs';
 }
+
+/** The same rewrite with the kernel's word for what was concluded: its kind, its hook, and the hook's devices. */
+function asSeen(rewrite: Done, seen: NatEvent, knowledge: Knowledge): Done {
+  const { netns, hook, what, inIfindex, outIfindex, evaluated } = seen;
+  const inDevice = inIfindex === 0 ? undefined : knowledge.device(netns, inIfindex);
+  const outDevice = outIfindex === 0 ? undefined : knowledge.device(netns, outIfindex);
+  return {
+    ...rewrite,
+    kind: what === 'masquerade' || what === 'redirect' ? what : rewrite.kind,
+    hook,
+    ...(inDevice !== undefined && { inDevice }),
+    ...(outDevice !== undefined && { outDevice }),
+    ...(isTelling(evaluated) && { evaluated }),
+    seen,
+  };
+}
+
+export const isTelling = ({ comment, chains }: Evaluated): boolean =>
+  comment !== undefined || chains.length > 0;
 
 /** What conntrack does to the answer, without a rule of its own: the source's rewrite is undone first. */
 export function undoneBy(

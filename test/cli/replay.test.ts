@@ -46,7 +46,7 @@ async function recordLive(path: string, how: (typeof OUTPUTS)[number]): Promise<
     wallOffset: wallOffset(header()),
     maxConnections: 100_000,
     filter: filterOf({}),
-    notes: { progress: () => undefined, say: () => undefined },
+    notes: { progress: () => undefined, detail: () => undefined, say: () => undefined },
     sink: new LineSink(stdout),
     output: outputOf(globals, stdout as unknown as NodeJS.WriteStream, {}),
     recorder,

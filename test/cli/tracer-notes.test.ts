@@ -8,7 +8,11 @@ let said: string[];
 let notes: TracerNotes;
 beforeEach(() => {
   said = [];
-  notes = new TracerNotes({ progress: () => undefined, say: (text) => said.push(text) });
+  notes = new TracerNotes({
+    progress: () => undefined,
+    detail: () => undefined,
+    say: (text) => said.push(text),
+  });
 });
 
 const lost = (at: number, count: number, where: LostEvent['where'] = 'kernel'): LostEvent => ({

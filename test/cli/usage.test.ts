@@ -48,10 +48,12 @@ describe('wrong usage ends with status 2, what is wrong and what to do', () => {
   });
 });
 
-it('what this version cannot trace by ends with status 3', async () => {
+const unable = spawnSync('bpftrace', ['-e', 'kfunc:vmlinux:inet_listen { } BEGIN { exit(); }']).status !== 0;
+
+it.runIf(unable)('what this machine cannot trace by ends with status 3', async () => {
   const { status, stderr } = await nathop(['trace', '--probes', 'precise']);
   expect(status).toBe(3);
-  expect(stderr).toContain('--probes tracepoint');
+  expect(stderr).toMatch(/^nathop: [^\n]+\n +[^\n]+\n$/);
 });
 
 it('who is not root is told so, before anything is started', async () => {

@@ -14,7 +14,16 @@ export function recorded(name: 'iptables' | 'nftables'): Event[] {
   return [...names, ...lines.slice(0, -1).map((line) => JSON.parse(line) as Event)];
 }
 
-const TRAFFIC: ReadonlySet<string> = new Set(['packet', 'icmp-error', 'drop', 'socket', 'retransmit']);
+const TRAFFIC: ReadonlySet<string> = new Set([
+  'packet',
+  'icmp-error',
+  'drop',
+  'socket',
+  'retransmit',
+  'nat',
+  'verdict',
+  'entry-refused',
+]);
 export const isTraffic = ({ kind }: Event): boolean => TRAFFIC.has(kind);
 
 export const newEngine = (options: Partial<EngineOptions> = {}): Engine =>

@@ -3,7 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import { checkMachine } from '../../src/sources/machine.ts';
 
-const CAPTURE_CHILD = fileURLToPath(new URL('../../dist/capture-child.js', import.meta.url));
+const inPackage = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+/** As a test of the machine itself has to name them. */
+export const INSTALLED = {
+  probesFolder: inPackage('probes'),
+  captureChild: inPackage('dist/capture-child.js'),
+};
 
 type Group = (name: string, tests: () => void) => void;
 
@@ -15,7 +20,7 @@ export const live = (reason: string): Group => group(process.getuid?.() === 0 ? 
 
 /** The same for tests that trace: the reason is what `nathop doctor` finds lacking. */
 export async function traced(): Promise<Group> {
-  const lack = (await checkMachine(CAPTURE_CHILD)).find((check) => check.ok === false);
+  const lack = (await checkMachine(INSTALLED)).find((check) => check.ok === false);
   return group(lack && `${lack.name}: ${lack.found}`);
 }
 

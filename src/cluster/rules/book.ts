@@ -28,12 +28,14 @@ export function bookOf(rules: NamespaceRules, isLocal: IsLocal): RuleBook {
 }
 
 /** All that a rewrite says but the source ports. */
-function keyWithoutPorts({ kind, hook, original, before, after, inDevice, outDevice }: Rewrite): string {
+function keyWithoutPorts(rewrite: Rewrite): string {
+  const { kind, hook, original, before, after, inDevice, outDevice, evaluated } = rewrite;
   const way = `${kind} ${hook} ${inDevice ?? ''} ${outDevice ?? ''} ${original.protocol}`;
   const sources = `${original.src} ${before.src} ${after.src} ${String(original.sport === before.sport)}`;
   const first = `${original.dst} ${String(original.dport)}`;
   const then = `${before.dst} ${String(before.dport)} ${after.dst} ${String(after.dport)}`;
-  return `${way} ${sources} ${first} ${then}`;
+  const ran = evaluated === undefined ? '' : ` ${evaluated.chains.join(' ')} ${evaluated.comment ?? ''}`;
+  return `${way} ${sources} ${first} ${then}${ran}`;
 }
 
 const keyWithPorts = (rewrite: Rewrite): string =>

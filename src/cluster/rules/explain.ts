@@ -1,10 +1,13 @@
+import type { Evaluated } from '../../events/event.ts';
 import type { Passing, Refusal, RefusalRule, Rewrite, RewriteRule } from '../../trace/knowledge.ts';
-import type { Hook } from '../../trace/request.ts';
+import type { Hook, Rule } from '../../trace/request.ts';
 import { sameTuple, type Tuple } from '../../events/tuple.ts';
 import type { BaseChains } from './base-chains.ts';
 import { authorOf } from './author.ts';
 import { causeOf, markingRule } from './cause.ts';
+import { agreementOf, ruleSeen } from './evaluated.ts';
 import type { End, Found, Freedom, Journey, Outcome, Stage } from './journey.ts';
+import type { Verdict } from './model.ts';
 import { packetOf, type IsLocal, type Packet, type Way } from './packet.ts';
 import { reasonOf } from './reason.ts';
 import { toRule } from './report.ts';
@@ -37,8 +40,9 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
   const budget = { left: BUDGET };
   if (kind === 'dnat' || kind === 'redirect') {
     const end: End = { kind: 'destination', place: { ip: after.dst, port: after.dport } };
-    const outcome = attempt(chains, [[rewrite.hook]], rewrite, end, isLocal, budget);
-    return outcome ? { rule: toRule(outcome, undefined, outcome.assumed) } : {};
+    const explained = attempt(chains, [[rewrite.hook]], rewrite, end, isLocal, budget);
+    const { found, source, overruled } = besides(chains, explained, rewrite.evaluated, ['dnat', 'redirect']);
+    return found ? { rule: toRule(found, undefined, found.assumed, source), ...overruled } : overruled;
   }
   const end: End = {
     kind: 'source',
@@ -52,17 +56,19 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
     ...(byIpvs ? [[entry, 'INPUT', rewrite.hook] satisfies Hook[]] : []),
     [entry, rewrite.hook],
   ];
-  const outcome = attempt(chains, ways, rewrite, end, isLocal, budget);
-  return outcome
-    ? sourceRuleOf(outcome, packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated))
-    : {};
+  const explained = attempt(chains, ways, rewrite, end, isLocal, budget);
+  const verdicts = kind === 'masquerade' ? (['masquerade'] as const) : (['snat', 'masquerade'] as const);
+  const { found, source, overruled } = besides(chains, explained, rewrite.evaluated, verdicts);
+  if (!found) return overruled;
+  const packet = packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated);
+  return { ...sourceRuleOf(found, packet, source), ...overruled };
 }
 
-function sourceRuleOf(outcome: Outcome, packet: Packet): RewriteRule {
+function sourceRuleOf(outcome: Outcome, packet: Packet, source?: Rule['source']): RewriteRule {
   const cause = causeOf(outcome, packet);
   const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
   const service = servedBy(outcome, markedBy);
-  const rule = toRule(outcome, service, outcome.assumed);
+  const rule = toRule(outcome, service, outcome.assumed, source);
   // Which rule set the mark is a guess where sets that could not be read would tell.
   if (markedBy && outcome.assumed.some((text) => text.includes('--match-set'))) return { rule };
   const author = authorOf(markedBy ?? outcome);
@@ -94,6 +100,34 @@ export function explainUnmarked(
   return outcome ? sourceRuleOf(outcome, packet) : {};
 }
 
+interface Besides {
+  readonly found: Outcome | undefined;
+  readonly source: Rule['source'];
+  readonly overruled: { overruled?: Rule };
+}
+
+/** What the texts lead to, unless the kernel was seen to run another rule. */
+function besides(
+  chains: BaseChains,
+  explained: Outcome | undefined,
+  evaluated: Evaluated | undefined,
+  verdicts: readonly Verdict['kind'][],
+): Besides {
+  if (!evaluated) return { found: explained, source: undefined, overruled: {} };
+  const agreement = explained && agreementOf(explained, evaluated);
+  if (explained && agreement === 'same') {
+    // Whatever its matches ask, they matched.
+    return { found: { ...explained, assumed: [] }, source: 'kernel', overruled: {} };
+  }
+  if (explained && agreement === 'untold') return { found: explained, source: 'rules', overruled: {} };
+  const seen = ruleSeen(chains, evaluated, verdicts);
+  return {
+    found: seen && { ...seen, markedBy: undefined, translatedBy: explained?.translatedBy, assumed: [] },
+    source: 'kernel',
+    overruled: explained ? { overruled: toRule(explained) } : {},
+  };
+}
+
 /** kube-proxy masquerades for all Services by the same rules: for which, the way to them tells. */
 function servedBy(outcome: Outcome, markedBy: Found | undefined): ServiceName | undefined {
   const shared = outcome.chain.name === 'KUBE-POSTROUTING' || outcome.table.name === 'kube-proxy';
@@ -108,18 +142,24 @@ export function explainRefusal(chains: BaseChains, refusal: Refusal, isLocal: Is
   const budget = { left: BUDGET };
   const { current, kind } = refusal;
   const tuples = { ...refusal, before: current };
-  for (const how of kind === 'reject' ? (['reject'] as const) : (['drop', 'reject'] as const)) {
+  const verdicts = kind === 'reject' ? (['reject'] as const) : (['drop', 'reject'] as const);
+  let explained: Outcome | undefined;
+  let how: 'drop' | 'reject' = kind;
+  for (how of verdicts) {
+    const end: End = { kind: 'refused', how };
     for (const hooks of waysTo(refusal, isLocal)) {
-      const outcome = attempt(chains, [hooks], tuples, { kind: 'refused', how }, isLocal, budget);
-      if (!outcome) continue;
-      const markedBy = outcome.markedBy && markingRule(outcome.markedBy);
-      return {
-        rule: toRule(outcome, servedBy(outcome, markedBy), outcome.assumed),
-        because: reasonOf(outcome, how),
-      };
+      explained ??= attempt(chains, [hooks], tuples, end, isLocal, budget);
     }
+    if (explained) break;
   }
-  return {};
+  const { found, source, overruled } = besides(chains, explained, refusal.evaluated, verdicts);
+  if (!found) return overruled;
+  const markedBy = found.markedBy && markingRule(found.markedBy);
+  return {
+    rule: toRule(found, servedBy(found, markedBy), found.assumed, source),
+    because: reasonOf(found, explained ? how : kind),
+    ...overruled,
+  };
 }
 
 /** What befell a packet up to the hook in question. */

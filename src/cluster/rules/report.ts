@@ -9,7 +9,12 @@ const LONGEST_TEXT = 1024;
 const LONGEST_NAME = 256;
 
 /** @param unknown matches that it rests on and of which nothing is known, in words */
-export function toRule(found: Found, service = serviceOf(found), unknown: readonly string[] = []): Rule {
+export function toRule(
+  found: Found,
+  service = serviceOf(found),
+  unknown: readonly string[] = [],
+  source?: Rule['source'],
+): Rule {
   const { table, chain, rule } = found;
   const via: string[] = [];
   for (let at: Trail | undefined = found.trail; at; at = at.outer)
@@ -24,5 +29,6 @@ export function toRule(found: Found, service = serviceOf(found), unknown: readon
     ...(comment === undefined ? {} : { comment: clean(comment, LONGEST_NAME) }),
     ...(service === undefined ? {} : { service: clean(service, LONGEST_NAME) }),
     ...(unknown.length > 0 && { unknownMatches: unknown.map((text) => clean(text, LONGEST_NAME)) }),
+    ...(source === undefined ? {} : { source }),
   };
 }

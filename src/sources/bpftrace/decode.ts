@@ -5,6 +5,7 @@ import type {
   ConntrackView,
   CtInfo,
   DropEvent,
+  HookName,
   NetnsId,
   ProcessRef,
   TrafficEvent,
@@ -36,6 +37,14 @@ const NEWLINE = 10;
 /** No line of ours is longer; what is longer is not ours. */
 const MAX_LINE = 4096;
 const MAX_FRAMES = 16;
+
+/** Of the texts in N, V lines. */
+const COMMENT_WORDS = 8;
+const CHAIN_WORDS = 6;
+
+/** enum nf_inet_hooks. */
+const HOOKS: readonly HookName[] = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+const REWRITES = ['address', 'masquerade', 'redirect', 'ipvs'] as const;
 
 const CT_INFO: readonly (CtInfo | undefined)[] = [
   'established',
@@ -130,6 +139,12 @@ export class Decoder {
         return this.delivered(at, netns, six);
       case 0x54: // T
         return this.retransmitted(at, netns, six);
+      case 0x4e: // N
+        return this.translated(at, netns, six, true);
+      case 0x56: // V
+        return this.translated(at, netns, six, false);
+      case 0x4b: // K
+        return this.refused(at, netns, six);
       default:
         return false;
     }
@@ -304,6 +319,48 @@ export class Decoder {
     return true;
   }
 
+  /** What befalls an entry in a hook, and the rules that were run on the way: a rewrite, or a drop. */
+  private translated(at: number, netns: NetnsId, six: boolean, rewritten: boolean): boolean {
+    const s = this.scanner;
+    const pointer = s.pointer();
+    const what = s.hex();
+    const inIfindex = s.hex();
+    const outIfindex = s.hex();
+    const original = this.conntrackTuple(undefined, six);
+    const comment = s.text(COMMENT_WORDS);
+    const last = s.text(CHAIN_WORDS);
+    const before = s.text(CHAIN_WORDS);
+    const hook = HOOKS[what & 15];
+    if (hook === undefined || Number.isNaN(pointer + what + inIfindex + outIfindex) || s.short) return false;
+    // Of a protocol that is not traced: ours to read, nobody's to know.
+    if (original === undefined) return true;
+    const chains = [before, last].filter((name) => name !== '');
+    const evaluated = { ...(comment !== '' && { comment }), chains, entered: (what >>> 16) & 0xffff };
+    const entry = { at, netns, pointer, zone: Math.floor(what / 2 ** 32), original, hook, evaluated };
+    if (!rewritten) {
+      this.listener.traffic({ kind: 'verdict', ...entry });
+      return true;
+    }
+    this.listener.traffic({
+      kind: 'nat',
+      ...entry,
+      manip: ((what >>> 4) & 1) === 1 ? 'destination' : 'source',
+      what: REWRITES[(what >>> 8) & 3] ?? 'address',
+      inIfindex,
+      outIfindex,
+    });
+    return true;
+  }
+
+  private refused(at: number, netns: NetnsId, six: boolean): boolean {
+    const why = this.scanner.hex();
+    const tuple = this.conntrackTuple(undefined, six);
+    if (Number.isNaN(why) || this.scanner.short) return false;
+    if (tuple === undefined) return true;
+    this.listener.traffic({ kind: 'entry-refused', at, netns, why: why === 1 ? 'clash' : 'full', tuple });
+    return true;
+  }
+
   /**
    * The entry's words; undefined where the packet had no entry (they stand there all the same, and mean
    * nothing). @param reply given where the line is too long to hold it: what the packet at hand answers to
@@ -329,7 +386,7 @@ export class Decoder {
     return { pointer, info, status, mark, zone, tcpState, masqueradeIndex, original, reply: answered };
   }
 
-  private conntrackTuple(packetProtocol: Protocol, six: boolean): Tuple | undefined {
+  private conntrackTuple(packetProtocol: Protocol | undefined, six: boolean): Tuple | undefined {
     const s = this.scanner;
     const src = this.address(six);
     const dst = this.address(six);
@@ -339,6 +396,7 @@ export class Decoder {
     // struct nf_conntrack_tuple: dst.u (16 bits), protonum (8), dir (8). An ICMP error carries the entry
     // of the connection that it is about, whose protocol is not the packet's.
     const protocol = protocolOf((destinationWord >>> 16) & 255) ?? packetProtocol;
+    if (protocol === undefined) return undefined;
     const sport = swap16(sourceWord & 0xffff);
     const dport = protocol === 'icmp' ? 0 : swap16(destinationWord & 0xffff);
     return { protocol, src, dst, sport, dport };

@@ -3,6 +3,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Functions } from './functions.ts';
+import { hold, PRECISE } from './precise.ts';
+import type { Held, Refused } from './precise.ts';
 
 interface Part {
   file: string;
@@ -31,34 +34,64 @@ export interface Program {
   text: string;
   /** In words, what a part left out would have shown, and why it is left out. */
   missing: string[];
+  /** Of the precise set, where it was asked for. */
+  precise: Held[];
+}
+
+/** What a kernel offers to the probes. */
+export interface Offer {
+  has(tracepoint: string): boolean;
+  /** What its kfree_skb calls its reasons; empty before 5.17. */
+  readonly dropReasons: ReadonlyMap<number, string>;
+  /** Absent where the precise set is not wanted. */
+  readonly functions?: Functions;
 }
 
 /**
  * @param probes folder of the *.bt files
- * @param has whether the kernel has a tracepoint
- * @param dropReasons what the kernel's kfree_skb calls its reasons; empty before 5.17
+ * @param refused parts of the precise set that were tried in vain
  * @throws where the kernel lacks the floor
  */
-export async function compose(
-  probes: string,
-  has: (tracepoint: string) => boolean,
-  dropReasons: ReadonlyMap<number, string>,
-): Promise<Program> {
+export async function compose(probes: string, offer: Offer, refused: Refused = new Map()): Promise<Program> {
   const missing: string[] = [];
-  const files: string[] = [];
+  const texts = new Map<string, string>();
+  const read = (file: string): Promise<string> => readFile(join(probes, file), 'utf8');
   for (const part of [TRAFFIC, DROPS, ...OTHERS]) {
-    const absent = part.tracepoints.find((t) => !has(t));
+    const absent = part.tracepoints.find((t) => !offer.has(t));
     if (absent !== undefined) {
       if (part === TRAFFIC) throw new MissingTracepointError(absent);
       missing.push(`${part.gives}: this kernel has no tracepoint ${absent}`);
-    } else if (part === DROPS && dropReasons.size === 0) {
+    } else if (part === DROPS && offer.dropReasons.size === 0) {
       missing.push(`${part.gives}: this kernel's kfree_skb gives no reason (needs 5.17)`);
     } else {
-      files.push(part.file);
+      texts.set(part.file, await read(part.file));
     }
   }
-  const texts = await Promise.all(files.map((file) => readFile(join(probes, file), 'utf8')));
-  return { text: texts.join('\n'), missing };
+  const precise: Held[] = [];
+  const { functions } = offer;
+  if (functions !== undefined) {
+    for (const part of PRECISE) {
+      const held = await hold(part, texts, read, functions, refused);
+      precise.push(held);
+      if (held.text !== undefined) texts.set(part.file, held.text);
+    }
+  }
+  return { text: oneProgram([...texts.values()]), missing, precise };
+}
+
+/** A program has one BEGIN and one END only; at its end bpftrace prints each map that is not empty. */
+function oneProgram(texts: readonly string[]): string {
+  const all = texts.join('\n');
+  const begins: string[] = [];
+  const rest = all.replace(/^BEGIN\n\{\n([^]*?)^\}\n/gm, (_, body: string) => {
+    begins.push(body);
+    return '';
+  });
+  const maps = new Set(rest.match(/@\w+/g));
+  // What traffic.bt says there tells that all is attached: it comes last.
+  const begin = `BEGIN\n{\n${begins.reverse().join('')}}\n`;
+  const end = `END\n{\n${[...maps].map((map) => `  clear(${map});\n`).join('')}}\n`;
+  return `${begin}\n${rest}\n${end}`;
 }
 
 export class MissingTracepointError extends Error {

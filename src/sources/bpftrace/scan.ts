@@ -88,6 +88,23 @@ export class Scanner {
     return text;
   }
 
+  /** Text as it lies in memory, in words of eight bytes, up to a zero byte; cleaned, since anybody may have written it. */
+  text(words: number): string {
+    let text = '';
+    let ended = false;
+    for (let i = 0; i < words; i++) {
+      const { low, high } = this.half();
+      for (const half of [low, high]) {
+        for (let shift = 0; shift < 32 && !ended; shift += 8) {
+          const byte = (half >>> shift) & 255;
+          if (byte === 0) ended = true;
+          else text += String.fromCharCode(byte);
+        }
+      }
+    }
+    return clean(Buffer.from(text, 'latin1').toString('utf8'), 64);
+  }
+
   private wordEnd(): number {
     let i = this.position;
     while (i < this.end && this.bytes[i] !== SPACE) i++;

@@ -6,13 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { toolPath } from '../../cluster/netns/run.ts';
 import { tied } from '../../cluster/netns/tied.ts';
-import type { Event } from '../../events/event.ts';
+import type { Event, ProbeChoice } from '../../events/event.ts';
 import { CannotTraceError } from '../../events/errors.ts';
 import { clean } from '../../events/clean.ts';
 import { monotonicNow } from '../clock.ts';
 import type { Source } from '../source.ts';
 import { Decoder } from './decode.ts';
-import { compose, parseDropReasons, tellingReasons, TRACEPOINTS } from './program.ts';
+import type { Hold } from './functions.ts';
+import { blamed, requirePrecise } from './precise.ts';
+import { readOffer } from './offer.ts';
+import { compose, tellingReasons } from './program.ts';
 import { explainFailure } from './failure.ts';
 import { openTracefs } from './tracefs.ts';
 import type { Tracefs } from './tracefs.ts';
@@ -27,6 +30,7 @@ export interface BpftraceOptions {
   loopback: boolean;
   /** Pages a CPU of bpftrace's buffer; a power of two. */
   bufferPages: number;
+  set: 'auto' | 'tracepoint' | 'precise';
 }
 
 /** Above this many lines a second `auto` goes down to one line a connection and node. */
@@ -36,6 +40,7 @@ const MAX_NETNS = 8;
 /** Keys a map of the program holds; what comes above is counted as withheld. */
 const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
+/** An emulated or overloaded machine takes tens of seconds. */
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
@@ -50,6 +55,8 @@ export class BpftraceSource implements Source {
   readonly done: Promise<Error | undefined>;
   /** What is not traced, in words; complete once started. */
   missing: string[] = [];
+  /** How the precise set is attached, where it was wanted. */
+  precise: readonly ProbeChoice[] | undefined;
   private readonly options: BpftraceOptions;
   private settle: (error: Error | undefined) => void = () => undefined;
   private child: Child | undefined;
@@ -121,19 +128,41 @@ export class BpftraceSource implements Source {
   }
 
   private async attach(tracefs: Tracefs, emit: (event: Event) => void): Promise<void> {
-    const present = new Set<string>();
-    for (const tracepoint of TRACEPOINTS) {
-      if (await tracefs.hasEvent(tracepoint)) present.add(tracepoint);
-    }
-    const reasons = present.has('skb/kfree_skb')
-      ? parseDropReasons(await tracefs.eventFormat('skb/kfree_skb'))
-      : new Map<number, string>();
-    const program = await compose(this.options.probes, (t) => present.has(t), reasons).catch(
-      (error: unknown) => {
+    const offer = await readOffer(tracefs, this.options.set !== 'tracepoint');
+    const reasons = offer.dropReasons;
+    const refused = new Map<string, Set<Hold>>();
+    // Each round leaves at least one part out, or ends here.
+    for (;;) {
+      const program = await compose(this.options.probes, offer, refused).catch((error: unknown) => {
         throw explainFailure(error instanceof Error ? error.message : String(error));
-      },
-    );
-    this.missing = program.missing;
+      });
+      this.missing = program.missing;
+      this.precise = offer.functions && program.precise.map(({ choice }) => choice);
+      if (this.options.set === 'precise') requirePrecise(program.precise);
+      try {
+        await this.run(tracefs, program.text, reasons, emit);
+        return;
+      } catch (error) {
+        const tried = program.precise.filter(
+          ({ choice }) => choice.by === 'fentry' || choice.by === 'kprobe',
+        );
+        if (this.stopping || tried.length === 0 || this.child?.exitCode === null) throw error;
+        const about = blamed(tried, this.stderr);
+        this.stderr = '';
+        for (const { part, choice } of about.length > 0 ? about : tried) {
+          refused.set(part.file, new Set([...(refused.get(part.file) ?? []), choice.by as Hold]));
+        }
+      }
+    }
+  }
+
+  /** Runs the program until it ends; returns when it is attached. */
+  private async run(
+    tracefs: Tracefs,
+    text: string,
+    reasons: ReadonlyMap<number, string>,
+    emit: (event: Event) => void,
+  ): Promise<void> {
     const bpftrace = [
       'bpftrace',
       '-B',
@@ -144,7 +173,7 @@ export class BpftraceSource implements Source {
     this.requireGoing();
     const child = execa(...tied('TERM', bpftrace, { flags: tracefs.enter }), {
       // By stdin, so that the list of processes stays readable.
-      input: program.text,
+      input: text,
       stdout: 'pipe',
       stderr: 'pipe',
       encoding: 'buffer',
@@ -172,10 +201,11 @@ export class BpftraceSource implements Source {
     });
     void child.then((result) => {
       // Also where a signal ended it, which leaves no exit code.
+      const wasAttached = this.attached;
       this.attached = false;
       decoder.end();
       ready.emit('ended');
-      if (this.stopping) return;
+      if (this.stopping || !wasAttached) return;
       const how = result.signal ? `by ${result.signal}` : `with status ${String(result.exitCode)}`;
       this.settle(explainFailure(this.stderr, `bpftrace ended ${how}`));
     });
@@ -231,7 +261,7 @@ export class BpftraceSource implements Source {
         },
         foreign: (line) => {
           // bpftrace's own warnings stand among our lines; a broken line of ours begins with a letter of ours.
-          if (/^[PCEDSRTM][46]? [0-9a-f]/.test(line))
+          if (/^[PCEDSRTNVKM][46]? [0-9a-f]/.test(line))
             emit({ kind: 'lost', at: this.told, count: 1, where: 'line' });
           else this.note(line);
         },

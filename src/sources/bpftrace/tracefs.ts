@@ -16,6 +16,7 @@ const PRIVATE_POINT = '/sys/kernel/tracing';
 export interface Tracefs {
   /** What nsenter needs to be told so that a command sees tracefs; nothing where all see it. */
   enter: readonly string[];
+  has(file: string): Promise<boolean>;
   hasEvent(tracepoint: string): Promise<boolean>;
   eventFormat(tracepoint: string): Promise<string>;
   close(): Promise<void>;
@@ -77,6 +78,7 @@ async function unshared(holder: Subprocess): Promise<number> {
 function mounted(point: string, enter: readonly string[], close: () => Promise<void>): Tracefs {
   return {
     enter,
+    has: (file) => exists(`${point}/${file}`),
     hasEvent: (tracepoint) =>
       readdir(`${point}/events/${tracepoint}`).then(
         () => true,

@@ -1,16 +1,19 @@
 import { access } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { run } from '../../cluster/netns/run.ts';
-import { TRACEPOINTS } from '../bpftrace/program.ts';
+import type { ProbeChoice } from '../../events/event.ts';
+import { readOffer } from '../bpftrace/offer.ts';
+import { compose, TRACEPOINTS } from '../bpftrace/program.ts';
 import { openTracefs, type Tracefs } from '../bpftrace/tracefs.ts';
 import { type Check, doubtful, fine, lacking } from './check.ts';
 
-export async function checkKernel(): Promise<Check[]> {
+/** @param probes folder of the *.bt files */
+export async function checkKernel(probes: string): Promise<Check[]> {
   return [
     fine('kernel', `${release()} ${arch()}`),
     await checkBtf(),
     checkBpftrace(await run('bpftrace', ['--version'])),
-    ...(await checkTracepoints()),
+    ...(await checkProbes(probes)),
   ];
 }
 
@@ -40,7 +43,7 @@ export function checkBpftrace(printed: string | undefined): Check {
   return old ? lacking('bpftrace', version, mend) : fine('bpftrace', version);
 }
 
-async function checkTracepoints(): Promise<Check[]> {
+async function checkProbes(probes: string): Promise<Check[]> {
   let tracefs: Tracefs;
   try {
     tracefs = await openTracefs();
@@ -54,10 +57,12 @@ async function checkTracepoints(): Promise<Check[]> {
     ];
   }
   try {
-    const absent: string[] = [];
-    for (const tracepoint of TRACEPOINTS) if (!(await tracefs.hasEvent(tracepoint))) absent.push(tracepoint);
+    const offer = await readOffer(tracefs, true);
+    const absent = TRACEPOINTS.filter((tracepoint) => !offer.has(tracepoint));
     const mounted = tracefs.enter.length === 0 ? 'mounted' : 'not mounted; nathop mounts it for itself alone';
-    return [fine('tracefs', mounted), probesCheck(absent)];
+    const program = await compose(probes, offer).catch(() => undefined);
+    const choices = program?.precise.map(({ choice }) => choice) ?? [];
+    return [fine('tracefs', mounted), probesCheck(absent), preciseCheck(choices)];
   } finally {
     await tracefs.close();
   }
@@ -71,4 +76,25 @@ export function probesCheck(absent: readonly string[]): Check {
   const found = `without ${absent.join(', ')}`;
   const mend = 'Use a kernel with CONFIG_FTRACE and CONFIG_NET, 5.10 or newer.';
   return absent.includes(floor) ? lacking(name, found, mend) : doubtful(name, found, mend);
+}
+
+/** What of the precise set would be attached, and how; without it hooks and rules are concluded, not seen. */
+export function preciseCheck(choices: readonly ProbeChoice[]): Check {
+  const name = 'precise probes';
+  const found = choices.filter(({ by }) => by !== 'none').map(({ what, by }) => `${what} (${by})`);
+  const lacks = choices.filter(({ by }) => by === 'none').map(({ what, why }) => `${what}: ${why ?? ''}`);
+  if (lacks.length === 0 && found.length > 0) return fine(name, found.join(', '));
+  const absent = [...new Set(choices.map(({ why }) => why))].filter((why) => why !== undefined);
+  if (found.length === 0) {
+    return doubtful(
+      name,
+      `none: ${absent[0] ?? 'without the tracepoint probes they say nothing'}`,
+      'Hooks and rules are concluded from what tracepoints show. For more: a kernel with BTF and fentry, or kprobes.',
+    );
+  }
+  return doubtful(
+    name,
+    `${found.join(', ')}; without ${lacks.join(', ')}`,
+    'What is missing is concluded from what tracepoints show; modules are loaded by the first rule that needs them.',
+  );
 }

@@ -35,10 +35,14 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
             link.peerNetns === undefined ? link : { ...link, peerNetns: netns(link.peerNetns) },
           ),
         };
+      case 'nat':
+      case 'verdict':
+        return { ...event, at, netns: netns(event.netns), pointer: pointer(event.pointer) };
       case 'socket':
       case 'retransmit':
       case 'entry':
       case 'conntrack-stats':
+      case 'entry-refused':
       case 'netns-gone':
       case 'rules':
       case 'head':

@@ -5,6 +5,7 @@ import { refused } from './refused.ts';
 import { rejected } from './rejected.ts';
 import { reset } from './reset.ts';
 import type { Scene } from './scene.ts';
+import { turnedAway } from './turned-away.ts';
 import { unanswered } from './unanswered.ts';
 
 export function failureOf(scene: Scene, state: State): Failure | undefined {
@@ -14,7 +15,7 @@ export function failureOf(scene: Scene, state: State): Failure | undefined {
     case 'rejected':
       return rejected(scene);
     case 'dropped':
-      return dropped(scene);
+      return turnedAway(scene) ?? dropped(scene);
     case 'unanswered':
       return unanswered(scene);
     case 'closed':

@@ -42,7 +42,11 @@ export function flowsOfEvent(event: Event): string[] {
     case 'socket':
     case 'retransmit':
     case 'head':
+    case 'entry-refused':
       return [flowOf(event.tuple)];
+    case 'nat':
+    case 'verdict':
+      return [flowOf(event.original)];
     case 'entry':
       return [flowOf(event.original), flowOf(event.reply)];
     case 'conntrack-stats':

@@ -71,6 +71,74 @@ describe('lines of bpftrace', () => {
     ]);
   });
 
+  /** Text as it lies in memory, in words of eight bytes, as `%lx` prints them. */
+  const words = (text: string, count: number): string => {
+    const bytes = Buffer.alloc(count * 8);
+    bytes.write(text.slice(0, count * 8));
+    return Array.from({ length: count }, (_, i) => bytes.readBigUInt64LE(i * 8).toString(16)).join(' ');
+  };
+  const ran = (comment: string, chain: string, before = ''): string =>
+    `${words(comment, 8)} ${words(chain, 6)} ${words(before, 6)}`;
+
+  it('tell a translation with its hook, kind and devices, and the rules that were run', () => {
+    const texts = ran('default/web:http', 'KUBE-SEP-B', 'KUBE-SVC-A');
+    const dnat = `N4 41d f0000224 ffff8883868fc000 40010 2 0 2014d0a a00600a 2ea3a 65000 ${texts}\n`;
+    const masquerade = `N4 41e f0000224 ffff8883868fc000 500000104 2 3 2014d0a a00600a 2ea3a 65000 ${ran('', '')}\n`;
+    const { events, foreign } = decode([Buffer.from(dnat + masquerade)]);
+    const original = { protocol: 'tcp', src: '10.77.1.2', dst: '10.96.0.10', sport: 15082, dport: 80 };
+    const entry = { kind: 'nat', netns: 0xf0000224, pointer: 0x8883868fc000, original };
+    const evaluated = { comment: 'default/web:http', chains: ['KUBE-SVC-A', 'KUBE-SEP-B'], entered: 4 };
+    expect(foreign).toEqual([]);
+    expect(events).toEqual([
+      {
+        ...entry,
+        ...{ at: 0x41d, zone: 0, hook: 'PREROUTING', evaluated },
+        ...{ manip: 'destination', what: 'address', inIfindex: 2, outIfindex: 0 },
+      },
+      {
+        ...entry,
+        ...{ at: 0x41e, zone: 5, hook: 'POSTROUTING', evaluated: { chains: [], entered: 0 } },
+        ...{ manip: 'source', what: 'masquerade', inIfindex: 2, outIfindex: 3 },
+      },
+    ]);
+  });
+
+  it('tell which rules ran before a drop, and what conntrack turned away', () => {
+    const v6 = '100000000000fd 200000000000000 100000000000fd 300000000000000';
+    const verdict = `V6 41d f0000224 ffff8883868fc000 2 0 0 ${v6} a0ea3a 115000 ${ran('drop rule', '')}\n`;
+    const full =
+      'K4 41d f0000224 0 2014d0a a00600a ea3a 115000\nK4 41d f0000224 1 2014d0a a00600a ea3a 115000\n';
+    const { events, foreign } = decode([Buffer.from(verdict + full)]);
+    expect(foreign).toEqual([]);
+    expect(events).toMatchObject([
+      {
+        kind: 'verdict',
+        hook: 'FORWARD',
+        original: { protocol: 'udp', src: 'fd00:0:0:1000::2', dport: 80 },
+        evaluated: { comment: 'drop rule', chains: [], entered: 0 },
+      },
+      { kind: 'entry-refused', why: 'full', tuple: { protocol: 'udp', dst: '10.96.0.10' } },
+      { kind: 'entry-refused', why: 'clash' },
+    ]);
+  });
+
+  it('hold texts that nobody can end a line with', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 80 }), fc.string({ maxLength: 80 }), (comment, chain) => {
+        const line = `N4 41d f0000224 ffff8883868fc000 10010 2 0 2014d0a a00600a ea3a 65000 ${ran(comment, chain)}`;
+        const { events, foreign } = decode([Buffer.from(`${line}\n`)]);
+        expect(foreign).toEqual([]);
+        expect(events).toHaveLength(1);
+        const said = JSON.stringify(events);
+        expect(said).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+        // A line that was cut is not ours to guess at.
+        expect(decode([Buffer.from(`${line.slice(0, -12)}\n`)]).events.length).toBeLessThanOrEqual(1);
+        expect(decode([Buffer.from(`${line.slice(0, 60)}\n`)])).toMatchObject({ events: [] });
+      }),
+      { seed: 3 },
+    );
+  });
+
   it('count what bpftrace says it lost, and let its own words by', () => {
     const { lost, foreign, events } = decode([
       Buffer.from('Attaching 5 probes...\nLost 12 events\nWARNING: x\n'),

@@ -1,13 +1,13 @@
 import { expect, describe, it } from 'vitest';
 import { checkMachine } from '../../../src/sources/machine.ts';
-import { checkBpftrace, probesCheck } from '../../../src/sources/machine/kernel.ts';
+import { checkBpftrace, preciseCheck, probesCheck } from '../../../src/sources/machine/kernel.ts';
 import { kubeProxyCheck } from '../../../src/sources/machine/nodes.ts';
 import {
   checkCapabilities,
   checkLockdown,
   effectiveCapabilities,
 } from '../../../src/sources/machine/privileges.ts';
-import { live } from '../../support/live.ts';
+import { INSTALLED, live } from '../../support/live.ts';
 
 const ALL = effectiveCapabilities('Name:\tnode\nCapEff:\t000001ffffffffff\n');
 
@@ -78,6 +78,21 @@ describe('probes', () => {
   });
 });
 
+describe('the precise set', () => {
+  const nat = { what: 'NAT', by: 'fentry' } as const;
+  const ipvs = { what: 'IPVS', by: 'none', why: 'the module ip_vs is not loaded' } as const;
+
+  it('is told part by part, with what keeps the rest from being attached', () => {
+    expect(preciseCheck([nat])).toMatchObject({ ok: true, found: 'NAT (fentry)' });
+    expect(preciseCheck([nat, ipvs])).toMatchObject({
+      ok: 'warn',
+      found: 'NAT (fentry); without IPVS: the module ip_vs is not loaded',
+    });
+    expect(preciseCheck([ipvs])).toMatchObject({ ok: 'warn', found: 'none: the module ip_vs is not loaded' });
+    expect(preciseCheck([]).ok).toBe('warn');
+  });
+});
+
 describe("kube-proxy's mode", () => {
   it('is told, and what is not seen of IPVS', () => {
     expect(kubeProxyCheck('a', 'nftables', false)).toMatchObject({
@@ -92,7 +107,7 @@ describe("kube-proxy's mode", () => {
 
 live('needs root')('this machine', () => {
   it('is checked whole, each check once, every lack with its mending', { timeout: 30_000 }, async () => {
-    const checks = await checkMachine(new URL('../../../dist/capture-child.js', import.meta.url).pathname);
+    const checks = await checkMachine(INSTALLED);
     const names = checks.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const name of [

@@ -1,0 +1,140 @@
+/**
+ * The precise set: probe parts on the netfilter functions themselves. Each is written for fentry, and turned into
+ * kprobes where the kernel does not describe its functions.
+ */
+import type { ProbeChoice } from '../../events/event.ts';
+import { CannotTraceError } from '../../events/errors.ts';
+import type { Functions, Hold } from './functions.ts';
+
+export interface PrecisePart {
+  readonly file: string;
+  /** What it tells, in words. */
+  readonly gives: string;
+  /** Parts without which it says nothing. */
+  readonly after: readonly string[];
+}
+
+/** In the order in which they are tried; `nat.bt` is the one that the others add to. */
+export const PRECISE: readonly PrecisePart[] = [
+  { file: 'nat.bt', gives: 'NAT as the kernel does it', after: [] },
+  { file: 'comments.bt', gives: 'the comments of the rules that run', after: ['nat.bt'] },
+  { file: 'chains.bt', gives: 'the chains of nf_tables that run', after: ['nat.bt'] },
+  { file: 'maps.bt', gives: 'the chains that verdict maps choose', after: ['nat.bt', 'chains.bt'] },
+  { file: 'verdicts.bt', gives: 'the rules that ran before a drop', after: ['nat.bt', 'drops.bt'] },
+  { file: 'conntrack.bt', gives: 'what conntrack turns away', after: [] },
+  { file: 'ipvs.bt', gives: 'IPVS as it chooses a server', after: ['nat.bt'] },
+];
+
+/** A function's probe, as the parts write it: `kfunc:module:name /* arguments *\/`. */
+const PROBE = /^(kfunc|kretfunc):(\w+):(\w+) \/\* ([\w, ]+) \*\/$/gm;
+
+export interface Held {
+  readonly part: PrecisePart;
+  readonly choice: ProbeChoice;
+  /** Absent where it cannot be attached. */
+  readonly text?: string;
+}
+
+/** How parts were tried in vain, by their files. */
+export type Refused = ReadonlyMap<string, ReadonlySet<Hold>>;
+
+/**
+ * The part with the best hold that all of its functions give.
+ * @param others the parts that are in the program already @param refused what was tried in vain
+ */
+export async function hold(
+  part: PrecisePart,
+  others: ReadonlyMap<string, string>,
+  read: (file: string) => Promise<string>,
+  functions: Functions,
+  refused: Refused,
+): Promise<Held> {
+  const { file, gives: what } = part;
+  const absent = part.after.find((other) => !others.has(other));
+  if (absent !== undefined) return { part, choice: { what, by: 'none', why: `it needs ${absent}` } };
+  const text = await read(file);
+  const probes = probesIn(text);
+  if (probes.length === 0) return { part, choice: { what, by: 'tracepoint' }, text };
+  const lacks = new Set<string>();
+  for (const by of ['fentry', 'kprobe'] as const) {
+    const lack = refused.get(file)?.has(by)
+      ? `the kernel refused ${by}`
+      : await lackOf(by, probes, functions);
+    if (lack === undefined) {
+      const why = [...lacks].join('; ');
+      const choice: ProbeChoice = why === '' ? { what, by } : { what, by, why };
+      return { part, choice, text: await written(text, by, functions) };
+    }
+    lacks.add(lack);
+  }
+  return { part, choice: { what, by: 'none', why: [...lacks].join('; ') } };
+}
+
+/** The parts among those held that a complaint of bpftrace is about, by the functions that it names. */
+export const blamed = (held: readonly Held[], complaint: string): Held[] =>
+  held.filter(
+    ({ text, choice }) =>
+      text !== undefined &&
+      choice.by !== 'tracepoint' &&
+      functionsIn(text).some((name) => new RegExp(`\\b${name}\\b`).test(complaint)),
+  );
+
+/** @throws where the part that the others add to is not there */
+export function requirePrecise(held: readonly Held[]): void {
+  const nat = held.find(({ part }) => part.file === PRECISE[0]?.file);
+  if (nat === undefined || nat.text !== undefined) return;
+  throw new CannotTraceError(
+    `the precise probe set cannot be attached: ${nat.choice.why ?? 'nothing is known of it'}`,
+    'leave --probes at auto: it takes what this machine offers, and `nathop doctor` says what that is',
+  );
+}
+
+interface Probe {
+  readonly kind: string;
+  readonly module: string;
+  readonly name: string;
+}
+
+function probesIn(text: string): Probe[] {
+  return [...text.matchAll(PROBE)].map(([, kind = '', module = '', name = '']) => ({ kind, module, name }));
+}
+
+/** As they are written into a program. */
+const functionsIn = (text: string): string[] =>
+  [...text.matchAll(/^(?:kfunc|kretfunc|kprobe):(?:\w+:)?(\w+)/gm)].map(([, name = '']) => name);
+
+async function lackOf(by: Hold, probes: readonly Probe[], functions: Functions): Promise<string | undefined> {
+  for (const { kind, module, name } of probes) {
+    const lack = await functions.lack(by, module, name);
+    if (lack !== undefined) return lack;
+    if (by === 'kprobe' && kind === 'kretfunc') return 'on return a kprobe has no arguments';
+  }
+  return undefined;
+}
+
+async function written(text: string, by: Hold, functions: Functions): Promise<string> {
+  if (by === 'kprobe') return asKprobes(text);
+  const targets = new Map<string, string>();
+  for (const { module, name } of probesIn(text)) targets.set(name, await functions.target(module, name));
+  return text.replace(
+    PROBE,
+    (_, kind: string, _module, name: string) => `${kind}:${targets.get(name) ?? name}`,
+  );
+}
+
+/** Where there are no types the arguments go by their place. */
+export function asKprobes(text: string): string {
+  const [before = '', ...probes] = text.split(/^(?=kfunc:)/m);
+  return (
+    before +
+    probes
+      .map((probe) => {
+        const [, , , , list = ''] = new RegExp(PROBE.source, 'm').exec(probe) ?? [];
+        const names = list.split(',').map((name) => name.trim());
+        return probe
+          .replace(PROBE, (_, _kind, _module, name: string) => `kprobe:${name}`)
+          .replace(/\bargs->(\w+)/g, (_, name: string) => `arg${String(names.indexOf(name))}`);
+      })
+      .join('')
+  );
+}
