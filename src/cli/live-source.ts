@@ -4,6 +4,7 @@ import { BpftraceSource } from '../sources/bpftrace/source.ts';
 import { CaptureSource } from '../sources/capture/source.ts';
 import { monotonicNow } from '../sources/clock.ts';
 import { conntrackSource } from '../sources/conntrack/source.ts';
+import { kubeSource } from '../sources/kube/source.ts';
 import { namesSource } from '../sources/names.ts';
 import { chooseNetns, namesNeeded } from '../sources/netns-choice.ts';
 import type { Source } from '../sources/source.ts';
@@ -19,7 +20,7 @@ const CALM_LAG_NS = 20_000_000;
 /** What the order of everything waits for heads at most; one that comes later goes by itself. */
 const HEAD_LAG_NS = 100_000_000;
 
-type LiveOptions = TracingOptions & Installed;
+type LiveOptions = TracingOptions & Installed & { readonly env: NodeJS.ProcessEnv };
 
 export class LiveSource implements Source {
   readonly done: Promise<Error | undefined>;
@@ -77,6 +78,7 @@ export class LiveSource implements Source {
     const [probes] = await Promise.all([
       this.startProbes(names, take, put),
       names.then(() => this.startCapture(window)),
+      this.startKube(put),
     ]);
 
     this.notes.progress('reading connections from before');
@@ -120,6 +122,13 @@ export class LiveSource implements Source {
     void names.done.then((error) => {
       if (error !== undefined) this.notes.say(`names are no longer kept up to date: ${error.message}`);
     });
+  }
+
+  /** At once with the rest: names that come later come when they come. */
+  private async startKube(put: (event: Event) => void): Promise<void> {
+    const { kube, kubeconfig, env } = this.options;
+    if (!kube) return;
+    await this.begin(kubeSource({ now: monotonicNow, kubeconfig, env, notes: this.notes }), put);
   }
 
   private async startCapture(window: ReorderWindow): Promise<void> {

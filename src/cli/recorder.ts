@@ -1,7 +1,7 @@
 /** Ties the stream to a recording: the header is written once it is known what is traced. */
 import { rmSync } from 'node:fs';
 import type { UserError } from '../events/errors.ts';
-import type { Event, NameEvent, ProbesEvent } from '../events/event.ts';
+import type { Event, NetnsEvent, NetnsGoneEvent, ProbesEvent, RulesEvent } from '../events/event.ts';
 import { FORMAT, VERSION } from '../events/recording.ts';
 import type { RecordingHeader } from '../events/recording.ts';
 import { RecordingWriter } from '../outputs/recording.ts';
@@ -51,6 +51,7 @@ export class Recorder {
     const { probes, detail, capture } = standing.tracer;
     this.early = undefined;
     this.writeHeader(standing.names(), probes);
+    for (const event of standing.cluster()) this.writer.write(event);
     for (const event of standing.conntrack()) this.writer.write(event);
     for (const event of [probes, detail, capture]) if (event !== undefined) this.writer.write(event);
   }
@@ -64,12 +65,11 @@ export class Recorder {
   private begin(probes: ProbesEvent): void {
     const events = this.early ?? [];
     this.early = undefined;
-    const firstOther = events.findIndex((event) => !isName(event));
-    this.writeHeader(events.slice(0, firstOther).filter(isName), probes);
-    for (const event of events.slice(firstOther)) this.writer.write(event);
+    this.writeHeader(events.filter(isName), probes);
+    for (const event of events) if (!isName(event)) this.writer.write(event);
   }
 
-  private writeHeader(names: NameEvent[], probes: ProbesEvent | undefined): void {
+  private writeHeader(names: readonly HeaderName[], probes: ProbesEvent | undefined): void {
     this.writer.begin({
       format: FORMAT,
       version: VERSION,
@@ -84,13 +84,8 @@ export class Recorder {
   }
 }
 
-const NAMES: ReadonlySet<string> = new Set<NameEvent['kind']>([
-  'netns',
-  'netns-gone',
-  'rules',
-  'kube',
-  'kube-gone',
-  'kube-state',
-]);
+/** Namespaces and rules; the cluster's objects are too many for one line, and come as events. */
+type HeaderName = NetnsEvent | NetnsGoneEvent | RulesEvent;
 
-const isName = (event: Event): event is NameEvent => NAMES.has(event.kind);
+const isName = (event: Event): event is HeaderName =>
+  event.kind === 'netns' || event.kind === 'netns-gone' || event.kind === 'rules';

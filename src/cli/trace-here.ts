@@ -42,7 +42,7 @@ export async function traceHere(
   const recording = record && (await Recording.begin(context, record, filter, clocks));
   try {
     const status = await print({
-      source: new LiveSource({ ...options, ...context.programs }, notes),
+      source: new LiveSource({ ...options, ...context.programs, env: context.env }, notes),
       wallOffset: wallOffset({ clocks }),
       maxConnections: options.maxConnections,
       filter,

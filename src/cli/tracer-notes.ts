@@ -1,5 +1,6 @@
 /** What the tracer says of itself, put in words as it happens. */
 import type { Event, LostEvent } from '../events/event.ts';
+import type { KubeStateEvent } from '../events/kube.ts';
 import type { HeadsMissedEvent } from '../events/head.ts';
 import type { Notes } from './notes.ts';
 
@@ -26,6 +27,7 @@ export class TracerNotes {
   private missing: Record<'probes' | 'capture', readonly string[]> = { probes: [], capture: [] };
   private readonly headsMissed = new Map<HeadsMissedEvent['where'], number>();
   private running = true;
+  private api: KubeStateEvent['state'] = 'none';
 
   constructor(notes: Notes) {
     this.notes = notes;
@@ -53,11 +55,20 @@ export class TracerNotes {
       case 'capture':
         this.sayMissing(event.kind, event.missing);
         break;
+      case 'kube-state':
+        this.sayApi(event);
+        break;
       case 'heads-missed':
         this.headsMissed.set(event.where, (this.headsMissed.get(event.where) ?? 0) + event.count);
         break;
     }
     if (this.unsaid.size > 0 && event.at - this.saidAt >= PAUSE_NS) this.sayLoss(event.at);
+  }
+
+  private sayApi({ state, text }: KubeStateEvent): void {
+    if (text !== '') this.notes.say(text);
+    else if (this.api === 'away') this.notes.say('the Kubernetes API is back, and names are up to date');
+    this.api = state;
   }
 
   /** Message heads that were not read, and why; empty where there are none. */

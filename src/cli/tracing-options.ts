@@ -13,6 +13,8 @@ export interface TracingOptions {
   readonly maxConnections: number;
   readonly l7: boolean;
   readonly keepQuery: boolean;
+  readonly kube: boolean;
+  readonly kubeconfig?: string;
 }
 
 export function addTracing(command: Command): void {
@@ -35,7 +37,8 @@ export function addTracing(command: Command): void {
     .option('--ready-file <path>', 'made once everything is attached, removed at the end')
     .option('--no-l7', 'no message heads: no HTTP, PROXY protocol, TLS names, DNS')
     .option('--keep-query', 'keep the query strings of requests, which may hold secrets', false)
-    .option('--no-kube', 'no Kubernetes API (this version asks none)')
+    .option('--no-kube', 'ask no Kubernetes API for names')
+    .option('--kubeconfig <file>', 'how to reach it; else $KUBECONFIG, this pod, or what the node has')
     .option(
       '--buffer-pages <n>',
       "pages of bpftrace's buffer for each CPU, a power of two",

@@ -30,7 +30,7 @@ export async function watchHere(context: Context, verb: Command): Promise<number
   return watch({
     context,
     title: hostname(),
-    source: new LiveSource({ ...options, ...context.programs }, notes),
+    source: new LiveSource({ ...options, ...context.programs, env: context.env }, notes),
     wallOffset: wallOffset({ clocks }),
     maxConnections: options.maxConnections,
     filter,

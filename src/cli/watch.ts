@@ -77,6 +77,7 @@ export async function watch(options: WatchOptions): Promise<number> {
       missing: [
         ...(probes?.missing ?? []),
         ...(capture?.missing ?? []),
+        ...pipeline.standing.apiTexts,
         ...(tracer.headsMissedText === '' ? [] : [tracer.headsMissedText]),
       ],
       eventsPerSecond: rate.perSecond(),

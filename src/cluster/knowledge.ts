@@ -7,6 +7,7 @@ import { Addresses } from './addresses.ts';
 import { Endpoints } from './endpoints.ts';
 import { holderAt, type Held } from './held.ts';
 import { ApiBook } from './kube/book.ts';
+import { MachineBook } from './kube/machine-book.ts';
 import { Clusters, type View } from './kube/clusters.ts';
 import { ownerNamed, podWords, serviceNamed, type Named } from './kube/names.ts';
 import { findListener } from './listener.ts';
@@ -169,7 +170,24 @@ export class ClusterKnowledge implements Knowledge {
   cluster(netns: NetnsId, at: number): ClusterBook | undefined {
     this.#refresh();
     const view = this.#clusters.seenFrom(netns);
-    return view && new ApiBook(view.objects, at);
+    const machine = this.#machineBook(netns, at);
+    return view && machine ? new ApiBook(view.objects, at, machine) : machine;
+  }
+
+  #machineBook(netns: NetnsId, at: number): MachineBook | undefined {
+    const nodes = [...this.#namespaces.values()].filter(({ role }) => role === 'node');
+    const nearest = this.#neighbourhood.nearest(
+      netns,
+      nodes.map((node) => node.netns),
+    );
+    const [first] = nearest;
+    if (first === undefined) return undefined;
+    return new MachineBook({
+      rules: nearest.flatMap((node) => this.#rules.get(node)?.services() ?? []),
+      namespaces: [...this.#namespaces.values()],
+      who: (ip) => this.#ownerHere(first, ip, at),
+      note: this.#clusters.unreached,
+    });
   }
 
   remembers(at: number): boolean {

@@ -171,6 +171,8 @@ export interface KubeStateEvent {
   readonly cluster?: string;
   /** `in-step`: all that may be read is known and kept up; `away`: what is known may be old; `none`: nothing is known. */
   readonly state: 'in-step' | 'away' | 'none';
+  /** What is not known of it: it may not be read, or this API has none. */
+  readonly unread: readonly KubeResource[];
   /** In words, for the reader: why it is away, or what may not be read; '' where there is nothing to say. */
   readonly text: string;
 }

@@ -425,13 +425,15 @@ const kubeObject = z.discriminatedUnion('resource', [
   }),
 ]);
 
+const kubeResource = z.enum(['service', 'slice', 'pod', 'node', 'ingress']);
+
 const kube = z.object({ kind: z.literal('kube'), at: uint, cluster: short, object: kubeObject });
 
 const kubeGone = z.object({
   kind: z.literal('kube-gone'),
   at: uint,
   cluster: short,
-  resource: z.enum(['service', 'slice', 'pod', 'node', 'ingress']),
+  resource: kubeResource,
   uid: short,
 });
 
@@ -440,6 +442,7 @@ const kubeState = z.object({
   at: uint,
   cluster: short.exactOptional(),
   state: z.enum(['in-step', 'away', 'none']),
+  unread: listOf(kubeResource),
   text: name,
 });
 

@@ -3,17 +3,21 @@ import type {
   ConntrackStatsEvent,
   DetailEvent,
   Event,
-  NameEvent,
+  NetnsEvent,
   NetnsId,
   ProbesEvent,
+  RulesEvent,
 } from '../events/event.ts';
+import type { KubeEvent, KubeStateEvent } from '../events/kube.ts';
 
 /**
  * What a recording that begins now must know: the latest of each namespace, its rule sets and its conntrack's counts,
  * and what the tracer last said of itself.
  */
 export class Standing {
-  private readonly latest = new Map<string, NameEvent>();
+  private readonly latest = new Map<string, NetnsEvent | RulesEvent>();
+  private readonly objects = new Map<string, KubeEvent>();
+  private readonly apis = new Map<string, KubeStateEvent>();
   private readonly counts = new Map<NetnsId, ConntrackStatsEvent>();
   private probes: ProbesEvent | undefined;
   private detail: DetailEvent | undefined;
@@ -37,13 +41,13 @@ export class Standing {
         this.counts.set(event.netns, event);
         break;
       case 'kube':
-        this.latest.set(`kube ${event.object.uid}`, event);
+        this.objects.set(event.object.uid, event);
         break;
       case 'kube-gone':
-        this.latest.delete(`kube ${event.uid}`);
+        this.objects.delete(event.uid);
         break;
       case 'kube-state':
-        this.latest.set(`kube-state ${event.cluster ?? ''}`, event);
+        this.apis.set(event.cluster ?? '', event);
         break;
       case 'probes':
         this.probes = event;
@@ -57,8 +61,18 @@ export class Standing {
     }
   }
 
-  names(): NameEvent[] {
+  names(): (NetnsEvent | RulesEvent)[] {
     return [...this.latest.values()];
+  }
+
+  /** Objects first: what is told before the API is in step was so before. */
+  cluster(): (KubeEvent | KubeStateEvent)[] {
+    return [...this.objects.values(), ...this.apis.values()];
+  }
+
+  /** Of the APIs that names come from: what is to be known of them. */
+  get apiTexts(): string[] {
+    return [...this.apis.values()].flatMap(({ text }) => (text === '' ? [] : [text]));
   }
 
   conntrack(): ConntrackStatsEvent[] {

@@ -146,6 +146,7 @@ export interface ServiceFacts {
   name: string;
   type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
   clusterIPs: readonly string[];
+  /** Read off nftables, those of load balancers too. */
   externalIPs: readonly string[];
   loadBalancerIPs: readonly string[];
   ports: readonly ServicePortFacts[];

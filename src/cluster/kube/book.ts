@@ -9,42 +9,48 @@ import type {
 } from '../../trace/knowledge.ts';
 import { nameOf, type ClusterObjects } from './objects.ts';
 
-/** What the API told of a cluster, as it stood at one time. */
+/** What the API told of a cluster, as it stood at one time; what it did not tell (it may be forbidden) the machine does. */
 export class ApiBook implements ClusterBook {
   readonly #objects: ClusterObjects;
   readonly #at: number;
+  readonly #machine: ClusterBook;
+  readonly #slicesRead: boolean;
   readonly api: ClusterBook['api'];
   readonly note?: string;
 
-  constructor(objects: ClusterObjects, at: number) {
-    const { state, text } = objects.stateAt(at);
+  constructor(objects: ClusterObjects, at: number, machine: ClusterBook) {
+    const said = objects.stateAt(at);
     this.#objects = objects;
     this.#at = at;
-    this.api = state;
-    if (text !== '') this.note = text;
+    this.#machine = machine;
+    this.api = said?.state ?? 'none';
+    this.#slicesRead = said?.unread.includes('slice') !== true;
+    if (said !== undefined && said.text !== '') this.note = said.text;
   }
 
   service(name: string): ServiceFacts | undefined {
     const service = this.#objects.serviceNamed(name, this.#at);
-    return service && this.#facts(service);
+    return service ? this.#facts(service) : this.#machine.service(name);
   }
 
   services(): readonly ServiceFacts[] {
-    return this.#objects.services(this.#at).map((service) => this.#facts(service));
+    const services = this.#objects.services(this.#at);
+    return services.length > 0 ? services.map((service) => this.#facts(service)) : this.#machine.services();
   }
 
   node(name: string): NodeFacts | undefined {
     const node = this.#objects.nodeNamed(name, this.#at);
-    return node && nodeFacts(node);
+    return node ? nodeFacts(node) : this.#machine.node(name);
   }
 
   nodes(): readonly NodeFacts[] {
-    return this.#objects.nodes(this.#at).map(nodeFacts);
+    const nodes = this.#objects.nodes(this.#at);
+    return nodes.length > 0 ? nodes.map(nodeFacts) : this.#machine.nodes();
   }
 
   pod(name: string): PodFacts | undefined {
     const pod = this.#objects.podNamed(name, this.#at);
-    return pod && podFacts(pod);
+    return pod ? podFacts(pod) : this.#machine.pod(name);
   }
 
   ingresses(service: string): readonly IngressFacts[] {
@@ -52,8 +58,11 @@ export class ApiBook implements ClusterBook {
   }
 
   #facts(service: KubeService): ServiceFacts {
-    const slices = this.#objects.slicesOf(nameOf(service), this.#at);
-    return { ...serviceFacts(service), endpoints: slices.flatMap(endpointFacts) };
+    const name = nameOf(service);
+    const endpoints = this.#slicesRead
+      ? this.#objects.slicesOf(name, this.#at).flatMap(endpointFacts)
+      : (this.#machine.service(name)?.endpoints ?? []);
+    return { ...serviceFacts(service), endpoints };
   }
 }
 

@@ -75,4 +75,4 @@ export function podWords(objects: ClusterObjects, pod: KubePod, at: number, cont
 }
 
 const staleness = (objects: ClusterObjects, at: number): { stale?: true } =>
-  objects.stateAt(at).state === 'away' ? { stale: true } : {};
+  objects.stateAt(at)?.state === 'away' ? { stale: true } : {};

@@ -32,7 +32,7 @@ export class ClusterObjects {
   readonly #listed = new Map<string, Set<string>>();
   /** Keys under which a uid is listed. */
   readonly #keys = new Map<string, Set<string>>();
-  readonly #states: { since: number; state: KubeStateEvent['state']; text: string }[] = [];
+  readonly #states: KubeStateEvent[] = [];
   #complete = false;
   #ranges: PodRanges | undefined;
 
@@ -57,15 +57,15 @@ export class ClusterObjects {
     this.#objects.set(uid, at, undefined);
   }
 
-  state({ at, state, text }: KubeStateEvent): void {
-    if (state === 'in-step') this.#complete = true;
-    this.#states.push({ since: at, state, text });
+  state(event: KubeStateEvent): void {
+    if (event.state === 'in-step') this.#complete = true;
+    this.#states.push(event);
     if (this.#states.length > STATES_KEPT) this.#states.shift();
   }
 
-  stateAt(time: number): { state: KubeStateEvent['state']; text: string } {
-    const found = this.#states.findLast(({ since }) => since <= time) ?? this.#states[0];
-    return found ?? { state: 'none', text: '' };
+  /** Undefined where nothing was said of it. */
+  stateAt(time: number): KubeStateEvent | undefined {
+    return this.#states.findLast(({ at }) => at <= time) ?? this.#states[0];
   }
 
   serviceNamed(name: string, time: number): KubeService | undefined {

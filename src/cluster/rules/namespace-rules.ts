@@ -9,6 +9,7 @@ import { parseIpvs } from './ipvs.ts';
 import type { Match, RuleSet } from './model.ts';
 import { parseNft } from './nft.ts';
 import { packetOf, type IsLocal } from './packet.ts';
+import { servicesIn, type RuleService } from './service-facts.ts';
 import type { NodePort } from './service.ts';
 import { nodePortsIn, serviceIn, type ServicePort } from './service-ports.ts';
 import { asksForSourcePort } from './source-port.ts';
@@ -26,6 +27,7 @@ export class NamespaceRules {
   readonly #ip: BaseChains;
   readonly #ip6: BaseChains;
   readonly #podQuestions = new Map<BaseChains, Match | undefined>();
+  #services: ReadonlyMap<string, RuleService> | undefined;
 
   private constructor(texts: Texts, sets: RuleSets, ipSets: IpSets) {
     this.#texts = texts;
@@ -79,6 +81,11 @@ export class NamespaceRules {
 
   asksForSourcePort(): boolean {
     return asksForSourcePort(Object.values(this.#sets));
+  }
+
+  /** By `namespace/name`; read when first asked for. */
+  services(): ReadonlyMap<string, RuleService> {
+    return (this.#services ??= servicesIn([...this.#ip.tables, ...this.#ip6.tables]));
   }
 
   nodePorts(): NodePort[] {

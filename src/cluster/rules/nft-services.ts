@@ -1,6 +1,7 @@
 import type { Protocol } from '../../events/tuple.ts';
 import type { Elements } from './elements.ts';
 import type { Table, Verdict } from './model.ts';
+import type { Door } from './service-facts.ts';
 import { serviceInChain, serviceInText, type NodePort, type ServiceName } from './service.ts';
 
 export interface ServiceAddress {
@@ -13,12 +14,15 @@ export interface Maps {
   service(ip: string, port: number, protocol: Protocol): ServiceAddress | undefined;
   nodePort(port: number, protocol: Protocol): ServiceName | undefined;
   nodePorts(): NodePort[];
+  /** Every address and port by which the maps take what is for a Service. */
+  doors(): Door[];
   isNodePortIp(ip: string, isLocal: boolean): boolean;
 }
 
 export function mapsOf(table: Table): Maps {
   const { verdicts, sets } = named(table);
   const byAddress = ['service-ips', 'no-endpoint-services'].flatMap((name) => verdicts.get(name) ?? []);
+  const firewalls = ['firewall-ips'].flatMap((name) => verdicts.get(name) ?? []);
   const byPort = ['service-nodeports', 'no-endpoint-nodeports'].flatMap((name) => verdicts.get(name) ?? []);
   return {
     service: (ip, port, protocol) => {
@@ -29,6 +33,11 @@ export function mapsOf(table: Table): Maps {
     },
     nodePort: (port, protocol) => findIn(table, byPort, [protocol, String(port)])?.name,
     nodePorts: () => byPort.flatMap((map) => allIn(table, map)),
+    doors: () => [
+      ...byAddress.flatMap((map) => doorsIn(table, map, (verdict, ip) => isExternal(verdict, ip, sets))),
+      ...firewalls.flatMap((map) => doorsIn(table, map, () => true)),
+      ...byPort.flatMap((map) => doorsIn(table, map, () => true)),
+    ],
     // Only these addresses accept node ports; without the set, all of the node's do.
     isNodePortIp: (ip, isLocal) => {
       const ips = sets.get('nodeport-ips');
@@ -48,6 +57,7 @@ function named({ chains }: Table): {
     'services',
     'service-endpoints-check',
     'nodeport-endpoints-check',
+    'firewall-check',
     'cluster-ips-check',
   ]) {
     for (const { steps } of chains.get(name)?.rules ?? []) {
@@ -88,6 +98,42 @@ function serviceOfElement(
 ): ServiceName | undefined {
   if (comment !== undefined) return serviceInText(comment);
   return 'chain' in value ? serviceInChain(table, { name: value.chain }) : undefined;
+}
+
+function doorsIn(
+  table: Table,
+  map: Elements<Verdict>,
+  isOuter: (verdict: Verdict, ip: string) => boolean,
+): Door[] {
+  return map.all.flatMap((element) => {
+    const [first, second, third] = element.key;
+    const [ip, written, port] = third === undefined ? [undefined, first, second] : [first, second, third];
+    const protocol = PROTOCOLS.find((known) => known === written);
+    const service = serviceOfElement(table, element);
+    if (!protocol || service === undefined || typeof port !== 'string') return [];
+    const { value } = element;
+    const address = typeof ip === 'string' ? ip : undefined;
+    const chain = 'chain' in value ? table.chains.get(value.chain) : undefined;
+    const isDoor = chain !== undefined && chain.name !== 'reject-chain';
+    return [
+      {
+        service,
+        // The maps do not say whether an outer address is a load balancer's.
+        kind:
+          address === undefined
+            ? ('node-port' as const)
+            : isOuter(value, address)
+              ? 'external'
+              : 'cluster-ip',
+        ...(address !== undefined && { ip: address }),
+        port: Number(port),
+        protocol,
+        table,
+        ...(isDoor && { chain }),
+        noneHere: value.kind === 'drop',
+      },
+    ];
+  });
 }
 
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp'];

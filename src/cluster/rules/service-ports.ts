@@ -1,9 +1,10 @@
 /** Which Service an address stands for, and which ports of the node are Services: read off kube-proxy's own rules. */
 import type { Protocol } from '../../events/tuple.ts';
-import type { ParsedRule, Table } from './model.ts';
+import type { ParsedRule, Table, Verdict } from './model.ts';
 import type { IpSets } from './ipset.ts';
 import { IPVS_TABLE, virtualServerName } from './ipvs.ts';
 import { mapsOf, type Maps } from './nft-services.ts';
+import type { Door } from './service-facts.ts';
 import { serviceInText, type NodePort, type ServiceName } from './service.ts';
 
 export interface ServicePort {
@@ -123,6 +124,36 @@ function nodePortsInChains({ chains }: Table): NodePort[] {
       : [];
   });
 }
+
+/** Every address and port by which the chains of iptables take what is for a Service. */
+export function doorsInChains(table: Table): Door[] {
+  return [...new Set([...BY_ADDRESS, ...BY_PORT])].flatMap((name) =>
+    (table.chains.get(name)?.rules ?? []).flatMap((rule) => {
+      const { ip, port, protocol, accepts } = askedBy(rule);
+      const service = serviceInText(rule.comment ?? '');
+      if (service === undefined || port === undefined || protocol === undefined || accepts) return [];
+      const target = rule.steps.flatMap((step) => (step.kind === 'verdict' ? targetOf(step.verdict) : []))[0];
+      const chain = target === undefined ? undefined : table.chains.get(target);
+      return [
+        {
+          service,
+          kind: ip === undefined ? ('node-port' as const) : doorKind(name, rule),
+          ...(ip !== undefined && { ip }),
+          port,
+          protocol,
+          table,
+          ...(chain && { chain }),
+          noneHere: (rule.comment ?? '').endsWith(' has no local endpoints'),
+        },
+      ];
+    }),
+  );
+}
+
+const targetOf = (verdict: Verdict): string[] => ('chain' in verdict ? [verdict.chain] : []);
+
+const doorKind = (chain: string, rule: ParsedRule): Door['kind'] =>
+  (rule.comment ?? '').endsWith(' loadbalancer IP') ? 'load-balancer' : kindOf(chain, rule);
 
 interface Asked {
   readonly ip: string | undefined;
