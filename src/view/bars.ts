@@ -70,13 +70,15 @@ export function warning(status: ViewStatus, width: number): Line | undefined {
 
 /** What of it all the list shows. */
 export function listBar(controller: Controller, snapshot: Snapshot, width: number): Line {
-  const { list, letGo, source, troubled } = controller;
+  const { list, letGo, source } = controller;
+  const { failed, scanned } = controller.failed;
   const { shown, total, position } = snapshot;
   const parts: Line[] = [];
   if (list.paused) parts.push([span(`${glyph.paused} PAUSED, ${count(list.waiting)} waiting`, 'warn')]);
   parts.push([span(`${shown === total ? '' : `${count(shown)} of `}${requests(total)}`)]);
   if (list.failuresOnly) parts.push([span('failures only', 'bad')]);
-  else if (troubled > 0) parts.push([span(`${glyph.failed} ${count(troubled)} failed`, 'bad')]);
+  else if (failed > 0) parts.push([span(`${glyph.failed} ${count(failed)} failed`, 'bad')]);
+  if (scanned > 0) parts.push([span(`${count(scanned)} by port scan`, 'faint')]);
   if (list.picked !== undefined) parts.push([span('only ', 'faint'), span(list.picked, 'key')]);
   if (controller.filterText !== '')
     parts.push([span('filter ', 'faint'), span(controller.filterText, 'key')]);

@@ -9,6 +9,7 @@ import type { Tone } from './paint.ts';
 import { edit, promptWith, type Prompt } from './prompt.ts';
 import { nextSortKey } from './sortings.ts';
 import type { Recorder, ViewSource } from './source.ts';
+import { countTroubles } from './troubles.ts';
 
 export interface ControllerOptions {
   readonly model: ViewModel;
@@ -55,8 +56,9 @@ export class Controller {
     return this.#options.model.letGo;
   }
 
-  get troubled(): number {
-    return this.#options.model.troubled;
+  /** How many failed, and how many of these only found what a port scan looks for. */
+  get failed(): { failed: number; scanned: number } {
+    return countTroubles([...this.#options.model.troubled]);
   }
 
   /** Index of the chosen kind of trouble; it stays chosen while others pass it. */

@@ -16,7 +16,7 @@ export class ViewModel {
   readonly #limit: number;
   readonly #all = new Map<string, Kept>();
   readonly #finished = new Set<string>();
-  readonly #troubled = new Set<string>();
+  readonly #troubled = new Map<string, Request>();
   #order = 0;
   #updates = 0;
   #letGo = 0;
@@ -33,7 +33,7 @@ export class ViewModel {
     else known.request = request;
     if (isOpen(request)) this.#finished.delete(request.id);
     else this.#finished.add(request.id);
-    if (isTrouble(request)) this.#troubled.add(request.id);
+    if (isTrouble(request)) this.#troubled.set(request.id, request);
     else this.#troubled.delete(request.id);
     if (this.#all.size > this.#limit) this.#evict();
   }
@@ -53,9 +53,9 @@ export class ViewModel {
     return this.#all.size;
   }
 
-  /** How many failed, or were answered with a complaint. */
-  get troubled(): number {
-    return this.#troubled.size;
+  /** Those that failed, or were answered with a complaint. */
+  get troubled(): IterableIterator<Request> {
+    return this.#troubled.values();
   }
 
   /** How many updates came so far: tells whether anything changed, and by how much. */

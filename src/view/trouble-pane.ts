@@ -41,9 +41,9 @@ function header(width: number): Line {
 }
 
 function row(trouble: Trouble, width: number, chosen: boolean): Line {
-  const { whom, what, sort, failed, all, clients, last } = trouble;
+  const { whom, what, sort, failed, all, ports, clients, last } = trouble;
   const tone = TONES[sort];
-  const share = sort === 'scan' ? `${count(failed)} ports` : `${count(failed)}/${count(all)}`;
+  const share = sort === 'scan' ? `${count(ports)} ports` : `${count(failed)}/${count(all)}`;
   const mark = chosen ? glyph.cursor : sort === 'network' ? glyph.failed : ' ';
   const texts = [`${mark} ${whom}`, what, share, count(clients), clock(last.startedAt, false)];
   const whole = line(width, texts, [sort === 'network' ? 'name' : tone, tone, tone]);
@@ -75,19 +75,36 @@ function line(width: number, texts: readonly string[], tones: readonly Tone[]): 
 }
 
 /** Of the last one: what it was, where, and what to do next. */
-function about({ last, sort, what }: Trouble, width: number): Line[] {
+function about(trouble: Trouble, width: number): Line[] {
   const title = span(`${glyph.rule}${glyph.rule} the last one `, 'faint');
   const rule: Line = [title, span(glyph.rule.repeat(Math.max(0, width - title.text.length)), 'faint')];
-  const asked = messageWords(last);
-  const paragraphs: [string, Tone][] =
-    sort === 'server'
-      ? [[`${asked ?? ''} was answered ${what.replace('HTTP ', '')}: the network did its part.`, 'plain']]
-      : [
-          [`${asked === undefined ? '' : `${asked}: `}${last.failure?.text ?? failureWords(last)}`, 'plain'],
-          [last.failure === undefined ? '' : `${glyph.then} ${last.failure.next}`, 'good'],
-        ];
+  const paragraphs = wordsAbout(trouble);
   const lines = paragraphs.flatMap(([text, tone]) =>
     text === '' ? [] : wrap(span(text).text, width - 2).map((part): Line => [span(' '), span(part, tone)]),
   );
   return [rule, ...lines].map((one) => fit(one, width));
+}
+
+function wordsAbout({ last, sort, what, ports }: Trouble): readonly (readonly [string, Tone])[] {
+  if (sort === 'scan') {
+    return [
+      [
+        `${last.client.ip} tried ${count(ports)} ports of ${last.dialled.name ?? last.dialled.ip} behind which nothing is.`,
+        'plain',
+      ],
+      [
+        `${glyph.then} A scanner of yours, or somebody who looks for a way in: see who ${last.client.ip} is.`,
+        'good',
+      ],
+    ];
+  }
+  const asked = messageWords(last);
+  if (sort === 'server') {
+    return [[`${asked ?? ''} was answered ${what.replace('HTTP ', '')}: the network did its part.`, 'plain']];
+  }
+  const told = last.failure?.text ?? failureWords(last);
+  return [
+    [asked === undefined ? told : `${asked}: ${told}`, 'plain'],
+    [last.failure === undefined ? '' : `${glyph.then} ${last.failure.next}`, 'good'],
+  ];
 }

@@ -12,6 +12,8 @@ export interface Trouble {
   /** On the way, what the server says of itself, or closed ports that somebody looks for. */
   readonly sort: 'network' | 'server' | 'scan';
   readonly failed: number;
+  /** Different ports dialled. */
+  readonly ports: number;
   /** Requests to the same, well or not. */
   readonly all: number;
   readonly clients: number;
@@ -48,13 +50,31 @@ export function troublesIn(requests: Iterable<Request>): Troubles {
   return { groups: groups.sort(byNeed), keyOf };
 }
 
+/** Scans do not count as failures: nobody misses what they did not find. */
+export function countTroubles(troubled: readonly Request[]): { failed: number; scanned: number } {
+  const scans = scansIn(troubled);
+  const scanned = troubled.filter((request) => isOfScan(request, scans)).length;
+  return { failed: troubled.length - scanned, scanned };
+}
+
 type Member = Pick<Trouble, 'key' | 'whom' | 'what' | 'sort'> & { readonly request: Request };
 
 function group(some: readonly Member[], all: ReadonlyMap<string, number>): Trouble {
   const { key, whom, what, sort } = some[0] as Member;
   const last = some.reduce((a, b) => (startOf(b.request) >= startOf(a.request) ? b : a)).request;
   const clients = new Set(some.map(({ request }) => request.client.ip)).size;
-  return { key, whom, what, sort, failed: some.length, all: all.get(whom) ?? some.length, clients, last };
+  const ports = new Set(some.map(({ request }) => request.dialled.port)).size;
+  return {
+    key,
+    whom,
+    what,
+    sort,
+    failed: some.length,
+    ports,
+    all: all.get(whom) ?? some.length,
+    clients,
+    last,
+  };
 }
 
 /**
@@ -79,7 +99,7 @@ function troubleOf(
   whom: string,
   scans: ReadonlySet<string>,
 ): Pick<Trouble, 'whom' | 'what' | 'sort'> {
-  if (scans.has(pairOf(request)) && mayBeScan(request)) {
+  if (isOfScan(request, scans)) {
     return {
       whom: `${nameOf({ ...request.dialled, port: 0 })} from ${request.client.ip}`,
       what: 'port scan',
@@ -117,6 +137,9 @@ function scansIn(requests: readonly Request[]): Set<string> {
   }
   return new Set([...ports].filter(([, tried]) => tried.size >= SCAN).map(([pair]) => pair));
 }
+
+const isOfScan = (request: Request, scans: ReadonlySet<string>): boolean =>
+  scans.has(pairOf(request)) && mayBeScan(request);
 
 const pairOf = ({ client, dialled }: Request): string => `${client.ip} ${dialled.ip}`;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Request } from '../../src/trace/request.ts';
 import { RequestList } from '../../src/view/list.ts';
 import { ViewModel } from '../../src/view/model.ts';
-import { troublesIn } from '../../src/view/troubles.ts';
+import { countTroubles, troublesIn } from '../../src/view/troubles.ts';
 import { byName, noSuchName } from '../fixtures/exchanges.ts';
 import * as fixtures from '../fixtures/requests.ts';
 
@@ -69,6 +69,7 @@ describe('what fails', () => {
     expect(lines(scan(10))).toEqual(['node-a from 198.51.100.7 port scan 10/10 by 1']);
     // The same failure ten times over is none.
     expect(lines(times(10, fixtures.refused))).toEqual(['node-a:80 refused 10/10 by 1']);
+    expect(countTroubles([...scan(12), fixtures.noEndpoints])).toEqual({ failed: 1, scanned: 12 });
   });
 });
 
