@@ -69,7 +69,7 @@ export function explainFailure(said: string, otherwise?: string): CannotTraceErr
   const last = said
     .trim()
     .split('\n')
-    .filter((line) => !/RLIMIT_MEMLOCK|Addrspace is not set/.test(line))
+    .filter((line) => !/RLIMIT_MEMLOCK|Addrspace is not set|is deprecated/.test(line))
     .at(-1);
   const detail = last === undefined || last === '' ? '' : `: ${last}`;
   return new CannotTraceError(`${otherwise ?? 'bpftrace failed'}${detail}`, 'see `nathop doctor`');
