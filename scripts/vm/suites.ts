@@ -7,6 +7,7 @@ export const CPU = 'Haswell-noTSX';
 
 /**
  * Kernels from 6.12 on make use of cmpxchg16b (CPU feature 4 * 32 + 13), which QEMU 7.2 does not emulate as they need
- * it. HAProxy cannot do without: the CPU has it, and the kernel is told to leave it alone.
+ * it. HAProxy cannot do without: the CPU has it, and the kernel is told to leave it alone. On a busy machine the emulated
+ * timer comes too late for the kernel's check of it, which is a panic.
  */
-export const KERNEL_OPTIONS = 'clearcpuid=141';
+export const KERNEL_OPTIONS = 'clearcpuid=141 no_timer_check';
