@@ -213,6 +213,9 @@ export class ClusterKnowledge implements Knowledge {
   /** Of the namespaces of these machines. */
   #ownerHere(netns: NetnsId, address: string, at: number): Named | undefined {
     const owners = this.#addresses.owners(address);
+    const self = owners.length === 0 && this.isLocal(netns, address) ? this.#known(netns) : undefined;
+    // In IPVS mode a node dials a Service from that Service's own address, which is on a device of every node.
+    if (self !== undefined) return this.#who(self, at);
     const living = this.#nearest(
       netns,
       owners.filter(({ until }) => until === Infinity),

@@ -362,3 +362,29 @@ describe('a listener', () => {
     expect(at('tcp', '10.0.0.2', 82)).toBeUndefined();
   });
 });
+
+describe('the addresses of Services in IPVS mode, which every node has on kube-ipvs0', () => {
+  const services: LinkFact = {
+    ifindex: 9,
+    name: 'kube-ipvs0',
+    type: 'dummy',
+    addresses: ['10.3.241.152/32', '203.0.113.10/32'],
+  };
+  const known = new ClusterKnowledge();
+  for (const event of NAMES) {
+    const isNode = event.netns === NODE_A || event.netns === NODE_B;
+    known.take(isNode ? { ...event, links: [...event.links, services] } : event);
+  }
+  known.take({ kind: 'rules', at: 0, netns: NODE_A, syntax: 'ipvs', text: '-A -t 10.3.241.152:80 -s rr\n' });
+
+  it('are Services and nobody else to who dials them, and the node to itself', () => {
+    expect(known.endpoint(POD_A, '10.3.241.152', 80, 'tcp', NOW)).toMatchObject({ kind: 'service' });
+    expect(known.endpoint(POD_A, '10.3.241.152', 81, 'tcp', NOW).kind).toBe('external');
+    expect(known.endpoint(CLIENT, '203.0.113.10', 80, 'tcp', NOW).kind).toBe('external');
+    expect(known.endpoint(NODE_A, '10.3.241.152', 0, 'tcp', NOW)).toMatchObject({
+      kind: 'node',
+      name: 'node-a',
+    });
+    expect(known.isLocal(NODE_B, '10.3.241.152')).toBe(true);
+  });
+});
