@@ -11,9 +11,13 @@ import type { GlobalOptions } from './globals.ts';
 const CANNOT_TRACE = 3;
 
 /** @returns the exit status */
-export async function doctor(context: Context, globals: GlobalOptions): Promise<number> {
+export async function doctor(
+  context: Context,
+  globals: GlobalOptions,
+  { kubeconfig }: { readonly kubeconfig?: string },
+): Promise<number> {
   const colors = pc.createColors(hasColor(globals, context.stdout, context.env));
-  const checks = await checkMachine(context.programs);
+  const checks = await checkMachine(context.programs, { named: kubeconfig, env: context.env });
   const width = Math.max(...checks.map((check) => shown(check.name).length));
   for (const check of checks) {
     if (globals.output === 'json') context.out.line(JSON.stringify(objectOf(check)));

@@ -27,7 +27,7 @@ export class TracerNotes {
   private missing: Record<'probes' | 'capture', readonly string[]> = { probes: [], capture: [] };
   private readonly headsMissed = new Map<HeadsMissedEvent['where'], number>();
   private running = true;
-  private api: KubeStateEvent['state'] = 'none';
+  private apiLacks = false;
 
   constructor(notes: Notes) {
     this.notes = notes;
@@ -65,10 +65,10 @@ export class TracerNotes {
     if (this.unsaid.size > 0 && event.at - this.saidAt >= PAUSE_NS) this.sayLoss(event.at);
   }
 
-  private sayApi({ state, text }: KubeStateEvent): void {
+  private sayApi({ text }: KubeStateEvent): void {
     if (text !== '') this.notes.say(text);
-    else if (this.api === 'away') this.notes.say('the Kubernetes API is back, and names are up to date');
-    this.api = state;
+    else if (this.apiLacks) this.notes.say('the Kubernetes API tells all names now');
+    this.apiLacks = text !== '';
   }
 
   /** Message heads that were not read, and why; empty where there are none. */

@@ -47,6 +47,8 @@ export class Standing {
         this.objects.delete(event.uid);
         break;
       case 'kube-state':
+        // It was not reached at first, and then it was.
+        if (event.cluster !== undefined) this.apis.delete('');
         this.apis.set(event.cluster ?? '', event);
         break;
       case 'probes':

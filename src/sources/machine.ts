@@ -1,6 +1,7 @@
 import { checkCapture } from './machine/capture.ts';
 import type { Check } from './machine/check.ts';
 import { checkKernel } from './machine/kernel.ts';
+import type { Places } from './kube/kubeconfig.ts';
 import { checkNodes } from './machine/nodes.ts';
 import { checkPrivileges } from './machine/privileges.ts';
 import { checkTools } from './machine/tools.ts';
@@ -16,13 +17,19 @@ export interface Installed {
 }
 
 /** What this machine offers to a trace, and what it lacks; changes nothing on it. */
-export async function checkMachine({ probesFolder, captureChild }: Installed): Promise<Check[]> {
+export async function checkMachine(
+  { probesFolder, captureChild }: Installed,
+  places: Places,
+): Promise<Check[]> {
+  // It is large, and takes long to load.
+  const { checkKube } = await import('./machine/kube.ts');
   const groups = await Promise.all([
     checkPrivileges(),
     checkKernel(probesFolder),
     checkTools(),
     checkCapture(captureChild),
     checkNodes(),
+    checkKube(places),
   ]);
   return groups.flat();
 }

@@ -20,7 +20,7 @@ export const live = (reason: string): Group => group(process.getuid?.() === 0 ? 
 
 /** The same for tests that trace: the reason is what `nathop doctor` finds lacking. */
 export async function traced(): Promise<Group> {
-  const lack = (await checkMachine(INSTALLED)).find((check) => check.ok === false);
+  const lack = (await checkMachine(INSTALLED, { env: {} })).find((check) => check.ok === false);
   return group(lack && `${lack.name}: ${lack.found}`);
 }
 

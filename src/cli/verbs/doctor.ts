@@ -5,6 +5,7 @@ import { globalsOf } from '../globals.ts';
 export function doctorVerb(context: Context): Command {
   const verb = new Command('doctor')
     .description('what this machine offers to a trace, what it lacks, and how to mend it; changes nothing')
+    .option('--kubeconfig <file>', 'how to reach the Kubernetes API; else as for tracing')
     .addHelpText(
       'after',
       `
@@ -16,7 +17,7 @@ Examples:
     )
     .action(async () => {
       const { doctor } = await import('../doctor.ts');
-      context.status = await doctor(context, globalsOf(verb));
+      context.status = await doctor(context, globalsOf(verb), verb.opts());
     });
   return verb;
 }

@@ -26,6 +26,7 @@ export class Clusters {
       this.#unreached = event.text;
       return false;
     }
+    if (event.kind === 'kube-state') this.#unreached = '';
     const objects = this.#of(event.cluster ?? '');
     if (event.kind === 'kube') return objects.take(event) && event.object.resource === 'node';
     if (event.kind === 'kube-gone') objects.gone(event.uid, event.at);

@@ -5,14 +5,7 @@ import type { KubeObject, KubeResource } from '../../events/kube.ts';
 import { ApiError, wordsOf, type Connection } from './connection.ts';
 import { linesOf, textOf } from './lines.ts';
 import { REDUCE } from './reduce.ts';
-
-export const PATHS: Readonly<Record<KubeResource, string>> = {
-  service: '/api/v1/services',
-  slice: '/apis/discovery.k8s.io/v1/endpointslices',
-  pod: '/api/v1/pods',
-  node: '/api/v1/nodes',
-  ingress: '/apis/networking.k8s.io/v1/ingresses',
-};
+import { RESOURCES } from './resources.ts';
 
 /** `reading`: not all is known yet; `forbidden`: RBAC lets us not; `absent`: this API has none. */
 export type Standing =
@@ -96,7 +89,7 @@ export class Reflector {
     let version = '';
     for (let token: string | undefined; ;) {
       const query = { limit: String(PAGE), ...(token !== undefined && { continue: token }) };
-      const body = await connection.get(PATHS[resource], query);
+      const body = await connection.get(RESOURCES[resource].path, query);
       const page = Page.parse(JSON.parse(await textOf(body, PAGE_BYTES)));
       for (const item of page.items ?? []) {
         const uid = this.#take(item);
@@ -115,7 +108,7 @@ export class Reflector {
   async #watch(version: string): Promise<void> {
     const { connection, resource, stands } = this.#options;
     const seconds = WATCH_SECONDS.least + Math.floor(Math.random() * WATCH_SECONDS.spread);
-    const body = await connection.get(PATHS[resource], {
+    const body = await connection.get(RESOURCES[resource].path, {
       watch: '1',
       allowWatchBookmarks: 'true',
       resourceVersion: version,

@@ -7,6 +7,7 @@ import type { Source } from '../source.ts';
 import type { Connection } from './connection.ts';
 import type { Access } from './kubeconfig.ts';
 import type { Standing } from './reflector.ts';
+import { ALL, missingRights } from './resources.ts';
 
 export interface KubeOptions {
   /** The monotonic clock that all events of this machine carry, in nanoseconds. */
@@ -29,16 +30,6 @@ const PARTING_MS = 500;
 /** Objects held, some 500 bytes each. */
 const ROOM = 200_000;
 const PAUSE = { firstMs: 1_000, mostMs: 30_000 };
-
-/** What may be read of a resource, as RBAC calls it. */
-const RBAC: Readonly<Record<KubeResource, string>> = {
-  service: 'services',
-  slice: 'endpointslices.discovery.k8s.io',
-  pod: 'pods',
-  node: 'nodes',
-  ingress: 'ingresses.networking.k8s.io',
-};
-const RESOURCES = Object.keys(RBAC) as KubeResource[];
 
 export function kubeSource(options: KubeOptions): Source {
   const stopping = new AbortController();
@@ -115,8 +106,8 @@ class Reader {
     if (cluster === undefined) return;
     this.#cluster = cluster;
     const { now } = this.#options;
-    for (const resource of RESOURCES) this.#standings.set(resource, { is: 'reading' });
-    const reflectors = RESOURCES.map(
+    for (const resource of ALL) this.#standings.set(resource, { is: 'reading' });
+    const reflectors = ALL.map(
       (resource) =>
         new Reflector({
           resource,
@@ -170,7 +161,9 @@ class Reader {
     const unread = standings.flatMap(([resource, { is }]) =>
       is === 'forbidden' || is === 'absent' ? [resource] : [],
     );
-    const lacks = missingRights(standings);
+    const lacks = missingRights(
+      standings.flatMap(([resource, { is }]) => (is === 'forbidden' ? [resource] : [])),
+    );
     const away = standings.map(([, standing]) => standing).find(({ is }) => is === 'away');
     if (away?.is === 'away') {
       this.#tell(
@@ -178,7 +171,7 @@ class Reader {
         unread,
         `the Kubernetes API at ${this.#server} is away: ${away.why}; names are as it last told them`,
       );
-    } else if (unread.length === RESOURCES.length) {
+    } else if (unread.length === ALL.length) {
       const why = lacks ?? 'it has none of what is asked for';
       this.#tell('none', unread, `no names from the Kubernetes API at ${this.#server}: ${why}`);
     } else if (!standings.some(([, { is }]) => is === 'reading')) {
@@ -202,12 +195,6 @@ class Reader {
 }
 
 const NO_KUBECONFIG = 'no names from the Kubernetes API: no kubeconfig was found (give --kubeconfig FILE)';
-
-/** What would have to be granted, in RBAC's words. */
-function missingRights(standings: readonly (readonly [KubeResource, Standing])[]): string | undefined {
-  const lacks = standings.flatMap(([resource, { is }]) => (is === 'forbidden' ? [RBAC[resource]] : []));
-  return lacks.length === 0 ? undefined : `RBAC does not grant get, list, watch of ${lacks.join(', ')}`;
-}
 
 function uidIn(text: string): string | undefined {
   try {
