@@ -119,7 +119,7 @@ describe('who reads it for', () => {
 
   it('a failure learns what it is, what it means and what was seen of it', () => {
     expect(story(requests.localWithoutEndpoint)).toMatch(
-      /WHY IT FAILED: no-local-endpoint node-a dropped it: .* What was seen of it: NETFILTER_DROP/,
+      /WHAT BROKE: no-local-endpoint, at node-a node-a dropped it: .* What was seen of it: NETFILTER_DROP/,
     );
     expect(story(requests.localWithoutEndpoint)).toContain('<- Here it failed.');
     expect(story(exchanges.noSuchName)).toContain(

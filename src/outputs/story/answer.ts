@@ -56,12 +56,14 @@ function served(request: Request): string {
 }
 
 /** Nothing where nothing failed. */
-export function whyItFailed(request: Request): Section[] {
-  const { failure } = request;
+export function whatBroke(request: Request): Section[] {
+  const { failure, hops } = request;
   if (failure === undefined) return [];
+  const hop = failure.atHop === undefined ? undefined : hops[failure.atHop];
+  const where = hop === undefined ? '' : `, at ${placeOf(hop)}`;
   return [
     {
-      title: `WHY IT FAILED: ${failure.kind}`,
+      title: `WHAT BROKE: ${failure.kind}${where}`,
       about: 'state',
       paragraphs: [
         paragraph(sentence(failure.text)),

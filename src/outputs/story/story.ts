@@ -1,6 +1,6 @@
 /** One request told in words: the answer first, then what it rests on, then what was not seen. */
 import type { Clock, Request } from '../../trace/request.ts';
-import { answer, clientAddress, whoComplained, whyItFailed } from './answer.ts';
+import { answer, clientAddress, whatBroke, whoComplained } from './answer.ts';
 import { lookup } from './lookup.ts';
 import { paragraph } from './parts.ts';
 import type { Section } from './parts.ts';
@@ -11,7 +11,7 @@ import type { WayOptions } from './way.ts';
 export function storyOf(request: Request, options: WayOptions): Section[] {
   return [
     answer(request),
-    ...whyItFailed(request),
+    ...whatBroke(request),
     ...whoComplained(request),
     clientAddress(request),
     ...remedies(request),
