@@ -1,6 +1,7 @@
 /**
- * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, those of connections
- * and those of requests through proxies; and beside each the JSON that its replay gives, and what is true of its requests. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts`, with names for some alone.
+ * Makes the recordings of `test/recordings` anew: every scenario of the lab in each mode, those of connections, those
+ * of requests through proxies, and those of broken networks; and beside each the JSON that its replay gives, and what is
+ * true of its requests. Run it where what is recorded changes: `npx tsx scripts/record-fixtures.ts [NAME...]`.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { runNathop } from '../test/support/nathop.ts';
 import { labelsOf, type Label } from './lab/labels.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
 import { labelsPath } from './score/kept.ts';
+import { faultScenarios } from './lab/scenarios/faults.ts';
 import type { Scenario } from './lab/scenarios/scenario.ts';
 import { MODES, type Mode } from './lab/topology.ts';
 
@@ -38,6 +40,7 @@ if (isWanted('ordinary')) {
   const run = await soak({ mode: 'iptables', prefix: PREFIX }, SOAK_SECONDS);
   await keep('ordinary', run, labelsOfSoak(run.requests));
 }
+await record('iptables', { name: 'failures-iptables', scenarios: faultScenarios, whole: false });
 
 interface Recording {
   readonly name: string;

@@ -30,6 +30,8 @@ interface Backends {
   readonly b: string;
   /** Nothing listens there. */
   readonly down: string;
+  /** Nobody is there. */
+  readonly gone: string;
   /** The name that does not resolve, and the resolver that says so. */
   readonly unresolved: string;
   readonly resolver: string;
@@ -136,13 +138,14 @@ const requestId = [
 ];
 const saw = (name: string): string => `  http-response add-header Lab-Saw "${name} %[src] %[src_port]"`;
 
-function nginxConf(name: string, { a, b, down, unresolved, resolver }: Backends): string {
+function nginxConf(name: string, { a, b, down, gone, unresolved, resolver }: Backends): string {
   const routes = [
     `location = /a/pings { proxy_pass http://${a}/ping; }`,
     'location = /b/pings { set $keep_or_close ""; proxy_pass http://b-service/ping; }',
     `location = /login { proxy_pass http://${a}/status/401; }`,
     `location = /missing { proxy_pass http://${a}/status/404; }`,
     `location = /down { proxy_pass http://${down}; }`,
+    `location = /gone { proxy_connect_timeout 1s; proxy_pass http://${gone}; }`,
     // With a variable the name is looked up when a request comes.
     `location = /products { set $upstream ${unresolved}; proxy_pass http://$upstream/ping; }`,
     'location / { return 404; }',

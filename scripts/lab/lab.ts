@@ -166,6 +166,7 @@ function plan(prefix: string, { dials, together = false, sharedPort = false }: S
       until: dial.until ?? '',
       attempts: dial.until === undefined ? 1 : 40,
       timeoutMs: dial.timeoutMs ?? 3000,
+      abort: dial.abort === true,
     })),
   };
 }

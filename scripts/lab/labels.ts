@@ -16,6 +16,8 @@ export interface Label {
   readonly asked?: string;
   /** `null`: it went well. `any`: it failed, and the scenario does not say of what kind. */
   readonly failure: FailureKind | 'any' | null;
+  /** It failed, and was told so; later it was mended, and is told so. */
+  readonly mended?: true;
 }
 
 export const labelsOf = (results: readonly RunResult[], mode: Mode): Label[] =>
@@ -56,7 +58,7 @@ function ofDial(dial: Dial, { from, outcome }: Attempt, expected: Expected): Unn
   if (protocol === 'udp' && ask !== undefined) {
     return types.map((type) => ({ ...base, asked: `${type} ${ask}`, failure }));
   }
-  return [{ ...base, failure }];
+  return [{ ...base, failure, ...(expected.mended && { mended: true }) }];
 }
 
 const inVain = (name: string): Unnamed => ({

@@ -1,23 +1,72 @@
 /** Changes to the lab that a scenario needs before it runs, and their undoing. */
-import { run, runIn } from './run.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, runIn, runPeer } from './run.ts';
 import { nftAffinitySet, sepChain } from './scenarios/kube.ts';
 import type { Preparation } from './scenarios/scenario.ts';
 import { announce, ANNOUNCED, type ClusterNode, type Identity } from './topology.ts';
 
-/** Gives back what undoes it. */
+/** A tracer reads rules a moment after they have changed; rules that do harm have mostly stood for long. */
+const NOTICED_MS = 1200;
+/** The counts of conntrack are looked at now and then. */
+const COUNTED_MS = 3500;
+
+/** Gives back what undoes it, last first; what was begun is undone too where a later step fails. */
 export async function prepare(lab: Identity, steps: readonly Preparation[]): Promise<() => Promise<void>> {
-  for (const step of steps) {
-    if (step.kind === 'announce') await announceFrom(lab, step.ip, step.node);
-    else if (step.kind === 'remember') await remember(lab, step);
-    else await leaveEntry(lab, step);
-  }
-  return async () => {
-    for (const step of steps) {
-      const owner = step.kind === 'announce' ? ANNOUNCED[step.ip] : undefined;
-      if (step.kind === 'announce' && owner) await announceFrom(lab, step.ip, owner);
-      if (step.kind === 'stale-entry') await deleteEntry(lab, step);
-    }
+  const begun: Preparation[] = [];
+  const undo = async (): Promise<void> => {
+    for (const step of begun.reverse()) await takeBack(lab, step);
   };
+  try {
+    for (const step of steps) {
+      begun.push(step);
+      await make(lab, step);
+    }
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+  return undo;
+}
+
+async function make(lab: Identity, step: Preparation): Promise<void> {
+  switch (step.kind) {
+    case 'announce':
+      await announceFrom(lab, step.ip, step.node);
+      return;
+    case 'remember':
+      await remember(lab, step);
+      return;
+    case 'stale-entry':
+      await leaveEntry(lab, step);
+      return;
+    case 'change':
+      for (const command of step.does) await runIn(lab.prefix + step.in, command);
+      if (step.does.some(([program]) => program === 'iptables')) await sleep(NOTICED_MS);
+      return;
+    case 'full-table':
+      await runPeer(['fill.py'], { netns: lab.prefix + step.in });
+      await sleep(COUNTED_MS);
+  }
+}
+
+async function takeBack(lab: Identity, step: Preparation): Promise<void> {
+  switch (step.kind) {
+    case 'announce': {
+      const owner = ANNOUNCED[step.ip];
+      if (owner !== undefined) await announceFrom(lab, step.ip, owner);
+      return;
+    }
+    case 'remember':
+      return;
+    case 'stale-entry':
+      await deleteEntry(lab, step);
+      return;
+    case 'change':
+      for (const command of step.undoes) await runIn(lab.prefix + step.in, command);
+      return;
+    case 'full-table':
+      await runIn(lab.prefix + step.in, ['conntrack', '-F']);
+  }
 }
 
 const announceFrom = ({ prefix }: Identity, ip: string, node: ClusterNode): Promise<string> =>

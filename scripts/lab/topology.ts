@@ -39,6 +39,8 @@ export const SCTP_PORT = 9999;
 /** An outside host and a pod that are switched off: their neighbours still know the address of their cards. */
 export const SILENT_IP = '198.51.100.200';
 export const GONE_POD_IP = '10.0.2.77';
+/** No pod has it, and nobody knows the address of a card for it. */
+export const NO_POD_IP = '10.0.1.78';
 /** In each of two isolated networks. */
 export const TWIN_CLIENT = '172.20.0.2';
 export const TWIN_SERVER = '172.20.0.3';
@@ -121,6 +123,7 @@ export const PODS: readonly Pod[] = [
         a: '10.3.241.161',
         b: '10.0.2.22:8080',
         down: '10.0.2.99:8080',
+        gone: `${NO_POD_IP}:8080`,
         unresolved: `${NO_SUCH_SERVICE}.default.svc.cluster.local`,
         resolver: '10.3.240.10',
       }),

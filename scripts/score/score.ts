@@ -35,6 +35,7 @@ export function score(requests: readonly Request[], labels: readonly Label[]): S
     const label = closest.find((one) => isOf(one, request));
     if (label !== undefined) met.add(label);
     const told = request.failure?.kind ?? null;
+    if (told === null && label?.mended) continue;
     const truth = label?.failure === 'any' ? (told ?? 'any') : (label?.failure ?? null);
     if (told === truth) {
       if (told !== null) count(told, 'right');

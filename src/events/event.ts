@@ -103,6 +103,8 @@ export interface DropEvent {
   readonly reason: string;
   /** Function that freed it. */
   readonly location: string;
+  /** Of the packet, from its network header on. */
+  readonly length?: number;
   /** Return addresses, innermost first, as function names; the frame above nf_hook_slow tells the hook. */
   readonly stack: readonly string[];
   readonly tuple: Tuple;
@@ -133,6 +135,10 @@ export interface RetransmitEvent {
   readonly netns: NetnsId;
   /** From the sender's view. */
   readonly tuple: Tuple;
+  /** How often the timer ran out since anything of what was sent was acknowledged (icsk_retransmits). */
+  readonly timeouts?: number;
+  /** Bytes of payload in the segment. */
+  readonly length?: number;
 }
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';

@@ -81,6 +81,7 @@ const drop = z.object({
   skb: uint,
   reason: name,
   location: name,
+  length: u32.exactOptional(),
   stack: names,
   tuple,
   flags: u8,
@@ -99,7 +100,13 @@ const socket = z.object({
   process: process.optional(),
 });
 
-const retransmit = z.object({ kind: z.literal('retransmit'), ...seen, tuple });
+const retransmit = z.object({
+  kind: z.literal('retransmit'),
+  ...seen,
+  tuple,
+  timeouts: u32.exactOptional(),
+  length: u32.exactOptional(),
+});
 
 const ofEntry = {
   ...seen,

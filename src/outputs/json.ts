@@ -150,6 +150,7 @@ const failure = (f: Failure): Layout<Failure> => ({
   kind: f.kind,
   detail: f.detail,
   atHop: f.atHop,
+  atReplyHop: f.atReplyHop,
   reason: f.reason,
   text: f.text,
   evidence: f.evidence,

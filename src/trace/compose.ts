@@ -26,7 +26,7 @@ export function compose(told: Exchange, learnt: Learnt, circumstances: Circumsta
   const http = httpOf(told, legs);
   const tls = first.exchange.connection.dialogue?.tls;
   const dns = dnsOf(told, first, learnt.lookups, circumstances);
-  const failure = requestFailure(told, legs, starts, learnt);
+  const failure = requestFailure(told, legs, starts, learnt, circumstances);
   const served = legs.slice(0, 1 + legs.indexOf(last));
   const clocks = clocksOf(
     legs.map(({ exchange }) => exchange.connection),

@@ -15,6 +15,8 @@ import { Dialogue } from './dialogue.ts';
 import type { RuleBook } from './knowledge.ts';
 import type { Making } from './makings.ts';
 import type { Endpoint, State } from './request.ts';
+import { UNTROUBLED } from './trouble.ts';
+import type { Trouble } from './trouble.ts';
 
 /** A conntrack entry that the connection crossed. */
 export interface Entry {
@@ -62,9 +64,15 @@ export interface Mishap {
   rules: RuleBook | undefined;
 }
 
+/** Where a reset was seen first: on one kernel that is where it was made. */
 export interface Reset {
   direction: Direction;
   at: number;
+  netns: NetnsId;
+  device: string;
+  tuple: Tuple;
+  /** Sent from there, not passed on. */
+  sentHere: boolean;
 }
 
 /** What ended it. */
@@ -118,6 +126,7 @@ export class Connection {
   /** An answer was seen, or its entry's status says that there was one. */
   answered = false;
   ending: Ending = ONGOING;
+  trouble: Trouble = UNTROUBLED;
   /** It lived at a level of detail at which answers are not watched: silence tells nothing. */
   unwatched = false;
   /** An answer may be among events that were lost, and nothing says that none came: silence tells nothing. */
@@ -229,6 +238,10 @@ export class Connection {
     this.ending = { ...this.ending, ...how };
   }
 
+  meets(trouble: Partial<Trouble>): void {
+    this.trouble = { ...this.trouble, ...trouble };
+  }
+
   suffer(mishap: Mishap): void {
     this.mishaps = [...this.mishaps.slice(0, MAX_MISHAPS - 1), mishap];
   }
@@ -239,7 +252,7 @@ export function append<T>(list: readonly T[], item: T): readonly T[] {
   return list.length === 0 ? [item] : list.concat([item]);
 }
 
-const IPS_CONFIRMED = 0x8;
+export const IPS_CONFIRMED = 0x8;
 
 /** The tuple of forward packets as they leave the namespace, and as they came. */
 export function afterNat(entry: Entry): Tuple {

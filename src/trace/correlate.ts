@@ -17,16 +17,17 @@ import type {
 import type { HeadEvent } from '../events/head.ts';
 import { invert, sameFlow, sameTuple } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
-import { afterNat, append, beforeNat, Connection } from './connection.ts';
+import { afterNat, append, beforeNat, Connection, IPS_CONFIRMED } from './connection.ts';
 import type { Crossing, Devices, Direction, Entry } from './connection.ts';
 import type { Knowledge } from './knowledge.ts';
 import { DevicePairs } from './device-pairs.ts';
 import { flowKey } from './flow-key.ts';
-import { isDatagram, isRefusalError } from './lifecycle.ts';
+import { isDatagram, isRefusalError, UNANSWERED_NS } from './lifecycle.ts';
 import { Losses } from './losses.ts';
 import { Makings } from './makings.ts';
 import { knownIn } from './table.ts';
 import type { Held, Table } from './table.ts';
+import { stallAfter, UNTROUBLED } from './trouble.ts';
 import { leadsTo } from './way.ts';
 
 const FIN = 1;
@@ -104,7 +105,9 @@ export class Correlator {
     if (refused?.netns === event.netns && event.at - refused.at < TRANSIT_NS)
       connection.entryRefused = refused;
     if (event.conntrack && event.kind === 'drop') {
-      this.see(connection, event.netns, event.conntrack, direction);
+      const holder = this.holderOf(event.conntrack, event.netns, connection);
+      if (holder === undefined) this.see(connection, event.netns, event.conntrack, direction);
+      else connection.meets({ clash: { tuple: event.conntrack.reply, holder: holder.client } });
     }
     return connection;
   }
@@ -133,6 +136,20 @@ export class Correlator {
     return undefined;
   }
 
+  /**
+   * The other connection that has the tuple which an entry would have had that was not confirmed: two became one by
+   * translation, and the first is kept (__nf_conntrack_confirm).
+   */
+  private holderOf(view: ConntrackView, netns: NetnsId, mine: Connection): Connection | undefined {
+    if (view.info !== 'new' || (view.status & IPS_CONFIRMED) !== 0) return undefined;
+    const holds = (e: Entry): boolean =>
+      e.netns === netns &&
+      e.zone === view.zone &&
+      sameTuple(e.reply, view.reply) &&
+      (e.status & IPS_CONFIRMED) !== 0;
+    return this.table.withTuple(view.reply).find((other) => other !== mine && other.entries.some(holds));
+  }
+
   socket(event: SocketEvent): Connection | undefined {
     const { tuple, netns, at } = event;
     const found = this.closest(event, tuple, event.what === 'dial-failed');
@@ -141,6 +158,8 @@ export class Correlator {
     if (event.what === 'dial-failed') {
       found.ends({ dialFailed: { at, error: event.error } });
       found.dialler ??= event.process;
+      // What was sent as an answer never came to it: the socket was still waiting for one.
+      if (found.answered && !isSpokenOn(found)) found.meets({ untaken: true });
     } else if (this.directionOf(found, netns, tuple) === 'forward') {
       found.delivery ??= { at, netns, tuple, process: event.process };
     }
@@ -153,6 +172,9 @@ export class Correlator {
     found.retransmits++;
     found.lostAsked = this.losses.before(event.at);
     found.lastAt = event.at;
+    const direction = this.directionOf(found, event.netns, event.tuple);
+    const stall = stallAfter(found.trouble.stall, direction, event);
+    if (stall !== found.trouble.stall) found.meets({ stall });
     return found;
   }
 
@@ -167,6 +189,7 @@ export class Correlator {
     const connection = this.closest(event, tuple, false);
     if (connection === undefined) return undefined;
     connection.lastAt = at;
+    if (connection.trouble !== UNTROUBLED) goesOn(connection, asks ? undefined : 'forward', at);
     if (!asks) connection.answered = true;
     // Where it has arrived it was delivered, though nothing else was seen of it there.
     else if (this.isEnd(connection, netns, tuple)) {
@@ -439,12 +462,22 @@ export class Correlator {
     if (event.kind === 'icmp-error') {
       // REJECT sends the error before it drops the packet, which may be the first that is seen of it.
       if (event.inIfindex !== 0 || !isRefusalError(event) || fromServer(tuple)) return undefined;
+      const waiting = this.waiting(tuple, event.at);
+      if (waiting !== undefined) return { connection: waiting, direction: 'forward' };
       return { connection: this.begin(original ?? tuple, event, -1, true), direction: 'forward' };
     }
     // A drop in mid-stream of what is not known: nobody to tell it to.
     if (tuple.protocol === 'tcp') return undefined;
     if (event.conntrack !== undefined && event.conntrack.info !== 'new') return undefined;
     return { connection: this.begin(original ?? tuple, event, -1, true), direction: 'forward' };
+  }
+
+  /** Who finds no neighbour says so seconds later, of what never left by a device there. */
+  private waiting(tuple: Tuple, at: number): Connection | undefined {
+    const [only, ...others] = this.table
+      .withTuple(tuple)
+      .filter((c) => !c.answered && at - c.firstAt < SYN_LIFE_NS && c.lostBefore === this.losses.total);
+    return others.length === 0 ? only : undefined;
   }
 
   /** The connection that an ICMP error began just before its SYN was dropped. */
@@ -478,9 +511,17 @@ export class Correlator {
   private add(connection: Connection, direction: Direction, event: PacketEvent): void {
     const { at, netns, inIfindex, conntrack } = event;
     connection.lastAt = at;
+    if (direction === 'forward' && isDisowning(connection, event)) {
+      connection.meets({ untaken: true, disowned: { at, netns, tuple: event.tuple } });
+      return;
+    }
     if (direction === 'forward' && isOpening(event) && this.isRetry(connection, event)) {
       connection.retry(at - RETRY_NS);
       connection.lostAsked = this.losses.before(at);
+      // An answer to the last one may still be heard; one to those before was not.
+      const untaken =
+        connection.answered && at - connection.firstAt > UNANSWERED_NS && !isSpokenOn(connection);
+      if (untaken) connection.meets({ untaken });
     }
     if (direction === 'forward' && inIfindex === 0 && !connection.sourceSeen) {
       // Where it is sent nothing has rewritten it yet, whatever was seen first of it.
@@ -555,7 +596,12 @@ export class Correlator {
     const tcp = tuple.protocol === 'tcp';
     const sctp = tuple.protocol === 'sctp';
     if ((tcp && (flags & RST) !== 0) || (sctp && flags === ABORT)) {
-      if (connection.ending.reset === undefined) connection.ends({ reset: { direction, at } });
+      if (connection.ending.reset === undefined) {
+        const { netns, device, inIfindex } = event;
+        connection.ends({ reset: { direction, at, netns, device, tuple, sentHere: inIfindex === 0 } });
+      }
+      // Told as standing still it is told once more, as ended.
+      if (connection.trouble.stall !== undefined) connection.endedAt = 0;
       // What answers the SYN has its number; any other reset is of a connection that stood.
       if (tcp && direction === 'reply' && connection.isn >= 0) {
         // One with a number of its own answers a connection that stood, if the SYN-ACK may be what was lost.
@@ -570,6 +616,7 @@ export class Correlator {
     const endsWell = tcp && (flags & FIN) !== 0;
     if (direction === 'reply' || endsWell) connection.answered = true;
     if (endsWell) {
+      if (connection.trouble !== UNTROUBLED) goesOn(connection, direction, at);
       connection.ends(direction === 'forward' ? { finForward: true } : { finReply: true });
     }
     if (sctp && (flags === SHUTDOWN || flags === SHUTDOWN_COMPLETE)) {
@@ -602,6 +649,30 @@ export class Correlator {
     this.table.learnTuple(tuple, connection);
     return tuple;
   }
+}
+
+/** More was seen of it than SYN and SYN-ACK: who asked has the answer. */
+const isSpokenOn = ({ ending, dialogue }: Connection): boolean =>
+  ending.finForward || ending.finReply || dialogue !== undefined;
+
+/**
+ * Who asked has the answer by now: it asks or ends, or was answered. And what stood still goes on: a FIN behind it is
+ * sent only when it was acknowledged, and is not answered before it has come.
+ */
+function goesOn(connection: Connection, progress: Direction | undefined, at: number): void {
+  const { stall, untaken } = connection.trouble;
+  if (untaken) connection.meets({ untaken: false });
+  if (stall === undefined) return;
+  // Told as standing still it is told once more.
+  connection.endedAt = 0;
+  if (stall.direction === progress && at > stall.since) connection.meets({ stall: undefined });
+}
+
+/** The client's host knows of no such connection: it dialled another address than the one that answers. */
+function isDisowning({ client, origin }: Connection, event: PacketEvent): boolean {
+  const { tuple, flags, inIfindex, netns, conntrack } = event;
+  if (tuple.protocol !== 'tcp' || (flags & (RST | ACK)) !== RST) return false;
+  return inIfindex === 0 && netns === origin && !sameTuple(conntrack?.original ?? tuple, client);
 }
 
 function isEchoReply({ tuple, flags }: PacketEvent): boolean {

@@ -135,7 +135,9 @@ export class Dialogue {
         !isBefore(event.seq, asked.ack),
     );
     const last = waiting.at(-1)?.asked?.ack;
-    const exchange = waiting.find(({ asked }) => asked?.ack === last);
+    // One that was given up is known by the number that its answer must begin with.
+    const late = this.done.find(({ asked, answer }) => answer === undefined && asked?.ack === event.seq);
+    const exchange = waiting.find(({ asked }) => asked?.ack === last) ?? late;
     if (exchange === undefined) {
       if (this.count === 0) this.unasked ??= heard(event, message);
       return undefined;

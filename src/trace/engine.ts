@@ -4,6 +4,7 @@
 import type { ClockEvent, Event } from '../events/event.ts';
 import { compose, idOf } from './compose.ts';
 import type { Connection } from './connection.ts';
+import { ConntrackCounts } from './conntrack-counts.ts';
 import { Conversations } from './conversations.ts';
 import { Correlator } from './correlate.ts';
 import type { Exchange } from './exchange.ts';
@@ -45,6 +46,7 @@ export class Engine {
   private readonly table = new Table();
   private readonly correlator: Correlator;
   private readonly conversations: Conversations;
+  private readonly counts = new ConntrackCounts();
   private readonly knowledge: NameKeeper;
   private readonly options: EngineOptions;
   private readonly clocks = new Map<number, ClockEvent>();
@@ -182,6 +184,8 @@ export class Engine {
         this.clocks.set(event.machine, event);
         return undefined;
       case 'conntrack-stats':
+        this.counts.take(event);
+        return undefined;
       case 'tick':
         return undefined;
     }
@@ -259,6 +263,7 @@ export class Engine {
     return {
       knowledge: this.knowledge,
       clocks: this.clocks,
+      counts: this.counts,
       level: this.level,
       lost: this.correlator.losses.total,
       wallOffset: this.options.wallOffset,

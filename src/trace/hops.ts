@@ -7,11 +7,11 @@ import { destinationOf, invert, sameTuple, sourceOf } from '../events/tuple.ts';
 import type { Tuple } from '../events/tuple.ts';
 import { afterNat } from './connection.ts';
 import type { Connection, Crossing, Entry, Mishap } from './connection.ts';
-import { hookOfStack } from './hook.ts';
 import type { Knowledge, RefusalRule } from './knowledge.ts';
-import { isDrop, refusal } from './lifecycle.ts';
+import { isDrop, isErrorLost, refusal } from './lifecycle.ts';
 import type { SourceRewrite } from './remedies/loss.ts';
 import type { Ends, Hook, Hop, HopKind, Rule } from './request.ts';
+import { BY_RULE, refusalRuleOf } from './refusal-rule.ts';
 import { rewritesOf, shows, undoneBy } from './rewrites.ts';
 import type { Done } from './rewrites.ts';
 import { serverOf } from './server.ts';
@@ -26,6 +26,8 @@ export interface Way {
   sourceRewrites: SourceRewrite[];
   /** Where it failed: the hop, what befell the packet, and the rule that did it. */
   failed: { hop: number; mishap: Mishap | undefined; rule: RefusalRule } | undefined;
+  /** The same of the answer, in `replyHops`. */
+  failedBack: Way['failed'];
   /** The hop that sends it where no rule in force sends what is dialled, though there are rules for that Service. */
   stale: { hop: number; service: string } | undefined;
   /** The first packet as the server's namespace took it, if it is known. */
@@ -45,6 +47,7 @@ class WayBuilder {
     replyHops: [],
     sourceRewrites: [],
     failed: undefined,
+    failedBack: undefined,
     stale: undefined,
     arrived: undefined,
     server: undefined,
@@ -70,7 +73,31 @@ class WayBuilder {
     else this.fail();
     this.nameDialler();
     for (const stage of replyWay(connection, knowledge)) this.replyStage(stage);
+    if (connection.trouble.untaken) this.failBack();
     return way;
+  }
+
+  /** The hop at which the answer was dropped, where that was seen. */
+  private failBack(): void {
+    const { connection, knowledge, way } = this;
+    // One that comes when the client has given up finds no socket: that is no cause.
+    const mishap = connection.mishaps.findLast(
+      (m) =>
+        m.direction === 'reply' &&
+        m.event.kind === 'drop' &&
+        !isErrorLost(m, connection) &&
+        !isDrop(m, 'NO_SOCKET'),
+    );
+    if (mishap?.event.kind !== 'drop') return;
+    const { event } = mishap;
+    const { hook, rule } = refusalRuleOf(mishap, 'drop', connection, knowledge);
+    const hop = this.hop('drop', event.netns, hook, true);
+    setDevice(hop, knowledge.hookDevice(event.netns, event.inIfindex), undefined);
+    hop.before = ends(event.tuple);
+    hop.after = hop.before;
+    if (rule.rule !== undefined) hop.rule = rule.rule;
+    way.replyHops.push(this.finish(hop, event.at, true));
+    way.failedBack = { hop: way.replyHops.length - 1, mishap, rule };
   }
 
   private forwardStage(stage: Stage, previous: Stage | undefined): void {
@@ -167,12 +194,11 @@ class WayBuilder {
     const [first] = connection.forward;
     // A packet sent again may meet something else: the last time counts, as it does for the devices.
     const mishaps = connection.mishaps.filter((m) => m.event.at >= (first?.at ?? 0));
-    const forward = mishaps.filter((m) => m.direction === 'forward');
+    const forward = mishaps.filter((m) => m.direction === 'forward' && !isErrorLost(m, connection));
     const drop =
-      forward.findLast((m) => isDrop(m, 'NETFILTER_DROP')) ??
-      forward.findLast((m) => m.event.kind === 'drop');
+      forward.findLast((m) => isDrop(m, BY_RULE)) ?? forward.findLast((m) => m.event.kind === 'drop');
     // Where an error is passed on it was not made.
-    const error = mishaps.findLast((m) => m.event.kind === 'icmp-error' && m.event.inIfindex === 0);
+    const error = forward.findLast((m) => m.event.kind === 'icmp-error' && m.event.inIfindex === 0);
     const mishap = drop ?? error;
     if (mishap !== undefined) this.failedBy(mishap);
     else this.failedByReset();
@@ -180,7 +206,7 @@ class WayBuilder {
 
   private failedBy(mishap: Mishap): void {
     const { connection, knowledge, way } = this;
-    const { event, rules } = mishap;
+    const { event } = mishap;
     const error = refusal(connection)?.event;
     const { reset } = connection.ending;
     const refused = error !== undefined || reset?.direction === 'reply' || isDrop(mishap, 'NO_SOCKET');
@@ -188,41 +214,17 @@ class WayBuilder {
     const current = event.kind === 'drop' ? event.tuple : event.about;
     const original = event.conntrack?.original ?? current;
     const inDevice = knowledge.hookDevice(event.netns, event.inIfindex);
-    // Conntrack drops in the same hooks and with the same reason.
-    const byHook = event.kind === 'drop' && event.reason === 'NETFILTER_DROP';
-    const byRule = byHook && connection.entryRefused?.netns !== event.netns;
-    const hook = byHook ? hookOfStack(event.stack, event.location) : undefined;
-    const evaluated = byRule ? this.evaluatedBefore(event, hook) : undefined;
-    const rule = byRule
-      ? rules?.refusalRule({
-          kind,
-          ...(hook && { hook }),
-          original,
-          current,
-          ...(inDevice !== undefined && { inDevice }),
-          ...(evaluated && { evaluated }),
-        })
-      : undefined;
+    const { hook, rule, evaluated } = refusalRuleOf(mishap, kind, connection, knowledge);
     const hop = this.hop(kind, event.netns, hook, true);
     setDevice(hop, inDevice, undefined);
     hop.before = ends(original);
     hop.after = ends(current);
-    if (rule?.rule !== undefined) hop.rule = rule.rule;
-    if (evaluated !== undefined) this.tellEvaluated(hop, evaluated, rule?.overruled);
+    if (rule.rule !== undefined) hop.rule = rule.rule;
+    if (evaluated !== undefined) this.tellEvaluated(hop, evaluated, rule.overruled);
     // What refuses answers first and drops the packet then.
     const at = Math.min(event.at, error?.at ?? Infinity, reset?.at ?? Infinity);
     way.hops.push(this.finish(hop, at, true));
-    way.failed = { hop: way.hops.length - 1, mishap, rule: rule ?? {} };
-  }
-
-  /** What ran in the very hook that dropped it. */
-  private evaluatedBefore(
-    { netns, conntrack }: Mishap['event'],
-    hook: Hook | undefined,
-  ): Evaluated | undefined {
-    const entry = conntrack && this.connection.entryIn(netns, conntrack.zone, conntrack.original);
-    const dropped = entry?.making?.dropped;
-    return dropped?.hook === hook ? dropped?.evaluated : undefined;
+    way.failed = { hop: way.hops.length - 1, mishap, rule };
   }
 
   /** Kernels before 5.17 do not say why they drop; the reset's first device says who sent it. */

@@ -5,6 +5,7 @@ import type { IcmpErrorEvent } from '../events/event.ts';
 import type { Protocol } from '../events/tuple.ts';
 import type { Connection, Mishap } from './connection.ts';
 import { isGroup, needsNoAnswer } from './one-way.ts';
+import { BY_RULE } from './refusal-rule.ts';
 import type { State } from './request.ts';
 
 /** A capture takes its turn like any process: on a busy node its stamps are so much later than the packets. */
@@ -22,8 +23,8 @@ const IDLE_NS = 6_000_000_000;
 const KEEP_TOLD_NS = 70_000_000_000;
 
 export function stateOf(connection: Connection, level: Level): State {
-  const { answered, ending, endedAt, protocol } = connection;
-  if (answered) {
+  const { ending, endedAt, protocol } = connection;
+  if (isAnswered(connection)) {
     if (protocol === 'tcp' || protocol === 'sctp')
       return hasClosed(connection, level) ? 'closed' : 'established';
     return endedAt > 0 ? 'closed' : 'established';
@@ -31,21 +32,32 @@ export function stateOf(connection: Connection, level: Level): State {
   const isOver = endedAt > 0 && !connection.unwatched && !connection.unheard;
   // Who of a group does not want it may drop it.
   if (isGroup(connection.client.dst)) return isOver ? 'closed' : 'open';
+  if (connection.trouble.untaken) return endedAt > 0 ? 'unanswered' : 'open';
   const error = refusal(connection);
-  const byRule = connection.mishaps.some((m) => isDrop(m, 'NETFILTER_DROP'));
+  const byRule = connection.mishaps.some((m) => isDrop(m, BY_RULE) && !isErrorLost(m, connection));
   const noSocket = connection.mishaps.some((m) => m.direction === 'forward' && isDrop(m, 'NO_SOCKET'));
   if (ending.reset?.direction === 'reply') return byRule ? 'rejected' : 'refused';
   if (error !== undefined) return noSocket && !byRule ? 'refused' : 'rejected';
   if (noSocket) return 'refused';
   // What the kernel drops once, for want of room or a neighbour, may pass when it is sent again; a rule is firm.
-  const dropped = connection.mishaps.some((m) => m.event.kind === 'drop' && m.direction === 'forward');
-  if (dropped && (byRule || !connection.unheard)) return 'dropped';
+  const isDropped = (m: Mishap): boolean =>
+    m.event.kind === 'drop' && m.direction === 'forward' && !isErrorLost(m, connection);
+  if (connection.mishaps.some(isDropped) && (byRule || !connection.unheard)) return 'dropped';
   if (!isOver) return 'open';
   return needsNoAnswer(connection.client) ? 'closed' : 'unanswered';
 }
 
+/** It was answered, and the answer was taken. */
+const isAnswered = ({ answered, trouble }: Connection): boolean => answered && !trouble.untaken;
+
+/** What is sent again has not been acknowledged for so long that it is worth telling. */
+export const isStalled = ({ trouble: { stall } }: Connection): boolean =>
+  stall !== undefined && stall.length > 0 && stall.at - stall.since >= UNANSWERED_NS;
+
 export function refusal(connection: Connection): Mishap | undefined {
-  return connection.mishaps.find(({ event }) => event.kind === 'icmp-error' && isRefusalError(event));
+  return connection.mishaps.find(
+    ({ direction, event }) => direction === 'forward' && event.kind === 'icmp-error' && isRefusalError(event),
+  );
 }
 
 /** An ICMP error that ends the attempt; not the ones that only ask for smaller packets. */
@@ -57,16 +69,27 @@ export function isDrop(mishap: Mishap, reason: string): boolean {
   return mishap.event.kind === 'drop' && mishap.event.reason === reason;
 }
 
+/** What was dropped was no packet of the connection, but an ICMP error about it. */
+export const isErrorLost = ({ event }: Mishap, { protocol }: Connection): boolean =>
+  event.kind === 'drop' && event.tuple.protocol === 'icmp' && protocol !== 'icmp';
+
 /** Called after each event of the connection: marks the time of its end. */
 export function noteEnd(connection: Connection, level: Level, at: number): void {
+  const answered = isAnswered(connection);
+  const stalled = isStalled(connection);
   if (connection.endedAt > 0) {
     // A flow that goes on after it was thought over, or an answer after all.
-    if (connection.answered && !hasClosed(connection, level)) connection.endedAt = 0;
+    if (answered && !hasClosed(connection, level) && !stalled) connection.endedAt = 0;
     return;
   }
-  const { ending, answered } = connection;
-  if (answered ? hasClosed(connection, level) : closing(connection)) connection.endedAt = at;
-  else if (!answered && (refusal(connection) !== undefined || ending.dialFailed)) connection.endedAt = at;
+  const over = answered ? stalled || hasClosed(connection, level) : isGivenUp(connection);
+  if (over) connection.endedAt = at;
+}
+
+function isGivenUp(connection: Connection): boolean {
+  const { ending, trouble } = connection;
+  if (trouble.untaken && trouble.disowned === undefined) return true;
+  return closing(connection) || refusal(connection) !== undefined || ending.dialFailed !== undefined;
 }
 
 /**
@@ -75,8 +98,8 @@ export function noteEnd(connection: Connection, level: Level, at: number): void 
  * @returns whether the silence has ended it
  */
 export function noteSilence(connection: Connection, at: number, lost: number): boolean {
-  const { answered, protocol, lastAt, firstAt } = connection;
-  if (!answered) {
+  const { protocol, lastAt, firstAt } = connection;
+  if (!isAnswered(connection)) {
     // The answer may be what was lost; that the client gave up tells that none had come.
     connection.unheard = lost > connection.lostAsked && connection.ending.dialFailed === undefined;
     const patience = connection.unwatched || connection.unheard ? KEEP_TOLD_NS : UNANSWERED_NS;

@@ -5,7 +5,9 @@ import { clocksOf, whatClocksLeaveOpen } from './clocks.ts';
 import type { Connection } from './connection.ts';
 import { endsOf, staleNames } from './ends.ts';
 import type { Server } from './ends.ts';
+import type { ConntrackCounts } from './conntrack-counts.ts';
 import { failureOf } from './failure/failure.ts';
+import type { Scene } from './failure/scene.ts';
 import { milliseconds, wayOf } from './hops.ts';
 import type { Way } from './hops.ts';
 import { stateOf } from './lifecycle.ts';
@@ -18,6 +20,7 @@ export interface Circumstances {
   knowledge: Knowledge;
   /** Of several machines, by their number. */
   clocks: ReadonlyMap<number, ClockEvent>;
+  counts: ConntrackCounts;
   level: Level;
   /** Events lost since the trace began. */
   lost: number;
@@ -27,11 +30,11 @@ export interface Circumstances {
 
 export function render(connection: Connection, circumstances: Circumstances): Request {
   const { knowledge, level, wallOffset } = circumstances;
-  const lost = circumstances.lost - connection.lostBefore;
-  const way = wayOf(connection, knowledge);
+  const scene = sceneOf(connection, circumstances);
+  const { way, lost } = scene;
   const state = stateAlong(way, connection, level);
   const { firstAt, beginningSeen, protocol } = connection;
-  const failure = failureOf({ connection, way, knowledge, lost }, state);
+  const failure = failureOf(scene, state);
   const server = serverOf(connection, way, lost);
   const ends = endsOf(connection, server, knowledge);
   const clocks = clocksOf([connection], circumstances.clocks);
@@ -62,6 +65,15 @@ function stateAlong(way: Way, connection: Connection, level: Level): State {
   const state = stateOf(connection, level);
   return way.stale !== undefined && state === 'closed' && !connection.answered ? 'unanswered' : state;
 }
+
+/** What there is to see of a connection, and to ask about it. */
+export const sceneOf = (connection: Connection, { knowledge, counts, lost }: Circumstances): Scene => ({
+  connection,
+  way: wayOf(connection, knowledge),
+  knowledge,
+  counts,
+  lost: lost - connection.lostBefore,
+});
 
 function serverOf(connection: Connection, way: Way, lost: number): Server | undefined {
   if (way.server !== undefined) return { ...way.server, sees: true };

@@ -199,24 +199,27 @@ export type FailureDetail =
   | 'reverse-path'
   | 'neighbour-failed'
   | 'queue-full'
+  | 'hairpin-off'
   | 'too-big'
-  // unanswered: how far it got, or that it stopped later
+  // unanswered: how far the packets got
   | 'not-delivered'
   | 'delivered'
   | 'left-the-trace'
+  | 'answer-lost'
+  // a connection that stood, and stands still
   | 'stopped-midway'
-  | 'large-packets-lost'
   // asymmetric-reply
   | 'other-way'
   | 'not-translated-back'
+  // the answer, not the packet, was dropped
   | 'answer-dropped'
   // reset
   | 'by-server'
   | 'by-client'
   | 'by-middle'
   // conntrack-clash
-  | 'same-tuple'
   | 'ports-exhausted'
+  | 'same-tuple'
   // dns-nxdomain
   | 'search-list'
   // proxy-protocol-mismatch
@@ -229,6 +232,8 @@ export interface Failure {
   detail?: FailureDetail;
   /** Index into hops. */
   atHop?: number;
+  /** Index into replyHops, where it is the answer that did not come through. */
+  atReplyHop?: number;
   /** What the kernel or the packet said: a drop reason, an ICMP code, an errno. */
   reason: string;
   text: string;

@@ -205,7 +205,11 @@ class Teller {
 
   #fail(story: Story, stop: Stop, pair: Pair): void {
     const { refusal, outcome } = this.#expected;
-    if (refusal === undefined && outcome === 'timeout') return;
+    if (refusal === undefined && outcome === 'timeout') {
+      // Where it was last seen.
+      story.failedAt = story.hops.length - 1;
+      return;
+    }
     const ends = this.#ends(pair);
     const hook = refusal?.hook;
     const service = this.#actual.hops.at(-1)?.rule?.service;

@@ -11,7 +11,7 @@ import { nathop } from '../support/cli.ts';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const lines = (text: string): string[] => text.split('\n');
 
-const names = [...MODES.flatMap((mode) => [mode, `requests-${mode}`]), 'ordinary'];
+const names = [...MODES.flatMap((mode) => [mode, `requests-${mode}`]), 'ordinary', 'failures-iptables'];
 
 describe.each(names)('the recording %s', (name) => {
   const file = path(`${name}.nathop`);

@@ -2,7 +2,7 @@
 
 stdin: {"together": bool, "resolvers": [{"netns", "name"}], "dials": [{"netns", "name", "protocol", "source":
 {"ip", "port"}, "to": {"ip", "port"}, "ask": host or DNS name, "types": [DNS type], "until": server or "",
-"attempts", "timeoutMs", "lookUp": {"name", "resolver", "search": [domain], "ndots"} or null, "http": {"tls": name or
+"attempts", "timeoutMs", "abort": bool, "lookUp": {"name", "resolver", "search": [domain], "ndots"} or null, "http": {"tls": name or
 "", "pipelined": bool, "requests": [{"method", "host", "path", "headers": [[name, value]]}]} or null}]}
 stdout: [[attempt, ...], ...], an attempt being {"from": {"ip", "port"}, "outcome", "error", "peer", "server",
 "queries", "lookUp", "answers"} as lab.ts has it.
@@ -151,6 +151,8 @@ class Client:
         except OSError as error:
             self.fail(error.errno)
         finally:
+            if self.dial["abort"]:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.sock.close()
         return self.result
 

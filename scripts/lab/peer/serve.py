@@ -2,7 +2,8 @@
 
 stdin: {"servers": [{"netns", "name", "tcp", "udp", "sctp": [ports]} or
                     {"netns", "name", "program", "files": {name: text}, "commands": [[word, ...], ...]}]}
-TCP ports answer any HTTP request, with the status that a path /status/N names, UDP ports any DNS query, SCTP ports
+TCP ports answer any HTTP request, with the status that a path /status/N names; /reset breaks the connection off, and
+/silence is never answered. UDP ports any DNS query, SCTP ports
 open and close; all tell the source address they saw, and the HTTP ones what the request carried besides. The others
 are real programs: their commands run with a /tmp of their own that holds their files, and leave a daemon behind.
 Ends, with status 0, once every child listens; the children go on until they are killed. If it is killed before, or
@@ -137,6 +138,11 @@ def answer_all(sock, received, peer, name):
         start, *lines = head.decode("latin-1").split("\r\n")
         method, path, version = start.split(" ")
         headers = [(key.lower(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
+        if path == "/reset":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return False
+        if path == "/silence":
+            continue
         keep = version == "HTTP/1.1" and ("connection", "close") not in headers
         answer_head, body = http_answer(path, headers, note(peer, name), keep)
         sock.send(answer_head if method == "HEAD" else answer_head + body)

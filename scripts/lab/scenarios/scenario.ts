@@ -2,8 +2,10 @@
 import type { Protocol } from '../../../src/events/tuple.ts';
 import type {
   Carrier,
+  FailureDetail,
   FailureKind,
   Hook,
+  HopKind,
   JointEvidence,
   LossCause,
   State,
@@ -43,7 +45,18 @@ export type Preparation =
       readonly client: { readonly ip: string; readonly port: number };
       readonly service: Service;
       readonly movedFrom: string;
-    };
+    }
+  /** What breaks it, as commands run in a namespace, and what mends it. */
+  | {
+      readonly kind: 'change';
+      readonly in: string;
+      readonly does: readonly Command[];
+      readonly undoes: readonly Command[];
+    }
+  /** The namespace's conntrack table is filled to the machine's limit with entries that may not be evicted. */
+  | { readonly kind: 'full-table'; readonly in: string };
+
+export type Command = readonly [string, ...string[]];
 
 export interface Dial {
   /** Namespace, without the lab's prefix. */
@@ -63,6 +76,8 @@ export interface Dial {
   /** Dial again until this server answers: which backend a Service gives is random. */
   readonly until?: string;
   readonly timeoutMs?: number;
+  /** The client breaks its connection off with a RST when it is done, or has waited long enough. */
+  readonly abort?: true;
   readonly expect: Expected | Readonly<Record<Mode, Expected>>;
 }
 
@@ -136,6 +151,16 @@ export interface ExpectedLeg {
 
 export type ExpectedFailure = FailureKind | 'stale-conntrack';
 
+export interface ExpectedFault {
+  readonly detail?: FailureDetail;
+  /** The hop at which it failed, and the namespace in which that is. */
+  readonly hop?: { readonly kind: HopKind; readonly in: string };
+  /** Of the reason, each line of evidence asked for, and the next step: a part. */
+  readonly reason?: string;
+  readonly evidence: readonly string[];
+  readonly next: string;
+}
+
 /** `closed`: without an answer. `unresolved`: nothing was dialled, its name has no address. */
 export type Outcome =
   'answered' | 'refused' | 'unreachable' | 'reset' | 'timeout' | 'failed' | 'closed' | 'unresolved';
@@ -153,6 +178,10 @@ export interface Expected {
   readonly verdict?: Verdict;
   readonly cause?: LossCause;
   readonly failure?: ExpectedFailure;
+  /** The network is mended while it lasts: it is told once more, as well. */
+  readonly mended?: true;
+  /** What else is told of the failure. */
+  readonly fault?: ExpectedFault;
   /** What DNS answers, for each type asked. */
   readonly queries?: readonly {
     readonly type: DnsType;

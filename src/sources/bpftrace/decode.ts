@@ -12,6 +12,7 @@ import type {
 } from '../../events/event.ts';
 import { invert } from '../../events/tuple.ts';
 import type { Protocol, Tuple } from '../../events/tuple.ts';
+import { isTellingPlace, UNSPECIFIED } from './drop-places.ts';
 import { Scanner } from './scan.ts';
 
 /** The account that the program gives of itself every 250 ms. */
@@ -247,6 +248,7 @@ export class Decoder {
     const device = s.name();
     const reason = s.hex();
     const location = s.name();
+    const length = s.hex();
     const protocol = protocolOf(s.hex());
     const flags = s.hex();
     const seq = swap32(s.hex());
@@ -256,6 +258,9 @@ export class Decoder {
     const ports = s.hex();
     if (Number.isNaN(ports)) return false;
     if (protocol === undefined) return true;
+    const why = this.reasons.get(reason) ?? `reason ${String(reason)}`;
+    // A neighbour of the functions that were meant, as wide as these were taken.
+    if (why === UNSPECIFIED && !isTellingPlace(location)) return true;
     const tuple = tupleOf(protocol, src, dst, ports);
     const conntrack = this.conntrack(nfct, protocol, six, six ? invert(tuple) : undefined);
     const process = this.process();
@@ -267,8 +272,9 @@ export class Decoder {
       ...(ifindex !== 0 && { ifindex, device }),
       inIfindex,
       skb,
-      reason: this.reasons.get(reason) ?? `reason ${String(reason)}`,
+      reason: why,
       location,
+      length,
       stack,
       tuple,
       flags,
@@ -311,11 +317,13 @@ export class Decoder {
     const s = this.scanner;
     const sport = s.hex();
     const dport = s.hex();
+    const timeouts = s.hex();
+    const length = s.hex();
     const src = this.socketAddress(six);
     const dst = this.socketAddress(six);
-    if (Number.isNaN(sport + dport)) return false;
+    if (Number.isNaN(sport + dport + timeouts + length)) return false;
     const tuple: Tuple = { protocol: 'tcp', src, dst, sport, dport };
-    this.listener.traffic({ kind: 'retransmit', at, netns, tuple });
+    this.listener.traffic({ kind: 'retransmit', at, netns, tuple, timeouts, length });
     return true;
   }
 

@@ -3,6 +3,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UNSPECIFIED } from './drop-places.ts';
 import type { Functions } from './functions.ts';
 import { hold, PRECISE } from './precise.ts';
 import type { Held, Refused } from './precise.ts';
@@ -135,17 +136,23 @@ const TELLING = [
 
 /**
  * The parameters after $11 of probes/drops.bt: this kernel's numbers for the reasons that tell something, as
- * bits of four 32-bit numbers (a list to compare with would be half of bpftrace 0.17's time to compile).
+ * bits of four 32-bit numbers (a list to compare with would be half of bpftrace 0.17's time to compile), then the
+ * number for none and the places where that tells something too.
  */
-export function tellingReasons(dropReasons: ReadonlyMap<number, string>): number[] {
+export function dropParameters(
+  dropReasons: ReadonlyMap<number, string>,
+  places: readonly number[],
+): number[] {
   const telling = new Set<string>(TELLING);
   const masks = [0, 0, 0, 0];
+  let unspecified = 0;
   for (const [number, name] of dropReasons) {
     const word = Math.floor(number / 32);
     const mask = masks[word];
+    if (name === UNSPECIFIED) unspecified = number;
     if (mask !== undefined && telling.has(name)) masks[word] = (mask | (1 << (number % 32))) >>> 0;
   }
-  return masks;
+  return [...masks, unspecified, ...places];
 }
 
 /** @param format text of events/skb/kfree_skb/format, which lists the reasons in its print format */

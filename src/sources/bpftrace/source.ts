@@ -12,10 +12,11 @@ import { clean } from '../../events/clean.ts';
 import { monotonicNow } from '../clock.ts';
 import type { Source } from '../source.ts';
 import { Decoder } from './decode.ts';
+import { dropPlaces } from './drop-places.ts';
 import type { Hold } from './functions.ts';
 import { blamed, requirePrecise } from './precise.ts';
 import { readOffer } from './offer.ts';
-import { compose, tellingReasons } from './program.ts';
+import { compose, dropParameters } from './program.ts';
 import { explainFailure } from './failure.ts';
 import { openTracefs } from './tracefs.ts';
 import type { Tracefs } from './tracefs.ts';
@@ -128,7 +129,10 @@ export class BpftraceSource implements Source {
   }
 
   private async attach(tracefs: Tracefs, emit: (event: Event) => void): Promise<void> {
-    const offer = await readOffer(tracefs, this.options.set !== 'tracepoint');
+    const [offer, places] = await Promise.all([
+      readOffer(tracefs, this.options.set !== 'tracepoint'),
+      dropPlaces(),
+    ]);
     const reasons = offer.dropReasons;
     const refused = new Map<string, Set<Hold>>();
     // Each round leaves at least one part out, or ends here.
@@ -140,7 +144,7 @@ export class BpftraceSource implements Source {
       this.precise = offer.functions && program.precise.map(({ choice }) => choice);
       if (this.options.set === 'precise') requirePrecise(program.precise);
       try {
-        await this.run(tracefs, program.text, reasons, emit);
+        await this.run(tracefs, program.text, reasons, places, emit);
         return;
       } catch (error) {
         const tried = program.precise.filter(
@@ -161,6 +165,7 @@ export class BpftraceSource implements Source {
     tracefs: Tracefs,
     text: string,
     reasons: ReadonlyMap<number, string>,
+    places: readonly number[],
     emit: (event: Event) => void,
   ): Promise<void> {
     const bpftrace = [
@@ -168,7 +173,7 @@ export class BpftraceSource implements Source {
       '-B',
       'line',
       '-',
-      ...parameters(this.options, tellingReasons(reasons)),
+      ...parameters(this.options, dropParameters(reasons, places)),
     ] as const;
     this.requireGoing();
     const child = execa(...tied('TERM', bpftrace, { flags: tracefs.enter }), {

@@ -1,15 +1,17 @@
 /** The packet was dropped in silence: by a rule, or by the kernel for a reason of its own. */
-import type { Failure } from '../request.ts';
+import type { DropEvent } from '../../events/event.ts';
+import type { Failure, FailureDetail, Hop } from '../request.ts';
 import { evidenceOf } from './evidence.ts';
+import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
 import {
   atHop,
-  BY_RULE,
   capital,
   dialledBy,
   endpointsOf,
   failedHop,
   place,
+  rulesThere,
   ruleWords,
   serviceOf,
   serviceOrAddress,
@@ -52,6 +54,15 @@ export function dropped(scene: Scene): Failure {
         next: `See ${endpointsOf(serviceOf(scene))}.`,
       };
     default: {
+      if (hop?.rule === undefined && drop.conntrack === undefined && isEntrance(hop)) {
+        return {
+          kind: 'dropped-by-rule',
+          ...base,
+          text: `Netfilter on ${place(hop)} drops ${dialled} where its conntrack entry would be made, and no rule that is known explains it.`,
+          evidence,
+          next: `See whether the conntrack table of ${place(hop)} is full (\`conntrack -S\` counts drop; \`sysctl net.netfilter.nf_conntrack_count\`), then its raw and mangle rules.`,
+        };
+      }
       const policy = policyOf(hop?.rule);
       return {
         kind: 'dropped-by-rule',
@@ -61,24 +72,100 @@ export function dropped(scene: Scene): Failure {
         evidence,
         next:
           policy?.next ??
-          `Read the rules of ${hop?.rule?.chain ?? 'the filter tables'} there, and let this traffic pass if it is meant to.`,
+          `Read the rules of ${rulesThere(hop)}, and let this traffic pass if it is meant to.`,
       };
     }
   }
 }
 
+/** Where entries are made (nf_conntrack_in). */
+const isEntrance = (hop: Hop | undefined): hop is Hop => hop?.hook === 'PREROUTING' || hop?.hook === 'OUTPUT';
+
 function byKernel(scene: Scene): Failure {
   const hop = failedHop(scene);
   const drop = scene.way.failed?.mishap?.event;
-  const reason = drop?.kind === 'drop' ? drop.reason : 'unknown';
-  const location = drop?.kind === 'drop' ? ` in ${drop.location}` : '';
   const by = hop === undefined ? 'the kernel' : place(hop);
+  const base = { kind: 'dropped-by-kernel', ...atHop(scene), evidence: evidenceOf(scene) } as const;
+  if (drop?.kind !== 'drop') {
+    return {
+      ...base,
+      reason: 'unknown',
+      text: `${capital(by)} dropped the packet to ${dialledBy(scene)}.`,
+      next: `Look at the addresses and routes of ${by} (\`ip address\`, \`ip route get\`) and its counters (\`nstat -az\`).`,
+    };
+  }
+  const { detail, because, next } = causeOf(drop, by, hop?.device?.in);
   return {
-    kind: 'dropped-by-kernel',
-    ...atHop(scene),
-    reason,
-    text: `${capital(by)} dropped the packet to ${dialledBy(scene)}: ${reason}${location}.`,
-    evidence: evidenceOf(scene),
-    next: `Look at the addresses and routes of ${by} (\`ip address\`, \`ip route get\`) and its counters (\`nstat -az\`).`,
+    ...base,
+    ...(detail && { detail }),
+    reason: drop.reason,
+    text: `${capital(by)} dropped the packet to ${dialledBy(scene)}: ${because} (${drop.reason} in ${drop.location}).`,
+    next,
   };
 }
+
+interface Cause {
+  readonly detail?: FailureDetail;
+  readonly because: string;
+  readonly next: string;
+}
+
+/** What the kernel's reasons mean (include/net/dropreason-core.h), and what mends them. */
+function causeOf({ reason, location, tuple }: DropEvent, by: string, device: string | undefined): Cause {
+  const { src, dst } = tuple;
+  const byDevice = device === undefined ? '' : ` by ${device}`;
+  if (reason === 'IP_RPFILTER') {
+    return {
+      detail: 'reverse-path',
+      because: `it came in${byDevice}, by which ${by} would not send to ${src}`,
+      next: `Mend the route to ${src} on ${by} (\`ip route get ${src}\`), or set net.ipv4.conf.*.rp_filter to 2 (loose) or 0 there.`,
+    };
+  }
+  if (location === 'br_handle_frame_finish') {
+    return {
+      detail: 'hairpin-off',
+      because: `its bridge may not send a packet back by the port that it came in by, and ${dst} lives there`,
+      next: `Set hairpin mode on the pod's bridge port on ${by} (\`bridge link set dev VETH hairpin on\`; kubelet's hairpinMode, or the bridge plugin's hairpinMode: true).`,
+    };
+  }
+  if (NO_WAY.has(reason) || location === 'ip_error') {
+    return {
+      detail: 'no-route',
+      because: `it has no way to ${dst} that it may use`,
+      next: `Ask ${by} for its way: \`ip route get ${dst}\`; a blackhole route drops in silence.`,
+    };
+  }
+  if (reason.startsWith('NEIGH_') && reason !== 'NEIGH_QUEUEFULL') {
+    return {
+      detail: 'neighbour-failed',
+      because: `nobody told it the hardware address of the next hop to ${dst}`,
+      next: `See whether ${dst} is up: \`ip neigh show ${dst}\` and \`ip route get ${dst}\` on ${by}.`,
+    };
+  }
+  if (FULL.has(reason)) {
+    return {
+      detail: 'queue-full',
+      because: 'a queue was full',
+      next: `See what cannot keep up on ${by}: \`nstat -az | grep -iE 'drop|overflow'\`, \`ss -lnt\`, \`tc -s qdisc\`.`,
+    };
+  }
+  return {
+    because: 'for a reason of its own',
+    next: `Look at the addresses and routes of ${by} (\`ip address\`, \`ip route get ${dst}\`) and its counters (\`nstat -az\`).`,
+  };
+}
+
+const NO_WAY: ReadonlySet<string> = new Set([
+  'IP_INNOROUTES',
+  'IP_OUTNOROUTES',
+  'IP_INADDRERRORS',
+  'IP_LOCALNET',
+]);
+const FULL: ReadonlySet<string> = new Set([
+  'NEIGH_QUEUEFULL',
+  'SOCKET_RCVBUFF',
+  'TCP_LISTEN_OVERFLOW',
+  'CPU_BACKLOG',
+  'QDISC_DROP',
+  'FULL_RING',
+]);

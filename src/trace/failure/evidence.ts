@@ -1,9 +1,10 @@
 /** The events that speak for a failure, in words: when, where, what. */
-import type { DropEvent, IcmpErrorEvent, NetnsId } from '../../events/event.ts';
+import type { NetnsId } from '../../events/event.ts';
 import { destinationOf, sourceOf } from '../../events/tuple.ts';
 import type { Tuple } from '../../events/tuple.ts';
-import type { Crossing, Direction } from '../connection.ts';
+import type { Connection, Crossing, Direction, Mishap, Reset } from '../connection.ts';
 import { milliseconds } from '../hops.ts';
+import { isErrorLost } from '../lifecycle.ts';
 import { errnoWords, icmpWords } from './errors.ts';
 import { placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
@@ -21,10 +22,19 @@ export function evidenceOf(scene: Scene): string[] {
   };
   add(farthest(scene, 'forward'));
   add(farthest(scene, 'reply'));
-  for (const { event, direction } of connection.mishaps.slice(-MAX_MISHAPS)) {
-    add({ at: event.at, text: `${moment(scene, event.at, event.netns)} ${mishapWords(event, direction)}` });
+  for (const mishap of connection.mishaps.slice(-MAX_MISHAPS)) {
+    const { at, netns } = mishap.event;
+    add({ at, text: `${moment(scene, at, netns)} ${mishapWords(mishap, connection)}` });
   }
   if (reset !== undefined) add(resetLine(scene, reset));
+  const { disowned } = connection.trouble;
+  if (disowned !== undefined) {
+    const where = moment(scene, disowned.at, disowned.netns);
+    add({
+      at: disowned.at,
+      text: `${where} RST ${tupleWords(disowned.tuple)} sent to what came as an answer`,
+    });
+  }
   if (dialFailed !== undefined && dialFailed.error !== 0) {
     const where = moment(scene, dialFailed.at, connection.origin);
     add({
@@ -57,25 +67,25 @@ function farthest(scene: Scene, direction: Direction): Line | undefined {
 export const crossingWords = (scene: Scene, { at, devices, tuple }: Crossing): string =>
   `${moment(scene, at, devices.netns)} ${tupleWords(tuple)} left by ${devices.outName}`;
 
-function mishapWords(event: DropEvent | IcmpErrorEvent, direction: Direction): string {
+function mishapWords(mishap: Mishap, connection: Connection): string {
+  const { event, direction } = mishap;
   if (event.kind === 'icmp-error') {
     const made = event.inIfindex === 0 ? 'sent' : 'passed on';
     return `${made} ${icmpWords(event)} about ${tupleWords(event.about)}`;
   }
+  const why = `${event.reason} in ${event.location}`;
+  if (isErrorLost(mishap, connection)) {
+    return `dropped an ICMP error about it from ${event.tuple.src} to ${event.tuple.dst}: ${why}`;
+  }
   const what = direction === 'forward' ? 'a packet' : 'an answer';
-  return `dropped ${what} ${tupleWords(event.tuple)}: ${event.reason} in ${event.location}`;
+  const length = event.length === undefined ? '' : ` (${String(event.length)} bytes)`;
+  return `dropped ${what} ${tupleWords(event.tuple)}${length}: ${why}`;
 }
 
-function resetLine(scene: Scene, { at, direction }: { at: number; direction: Direction }): Line {
-  const seen = scene.connection[direction].find((crossing) => crossing.at === at);
+function resetLine(scene: Scene, { at, direction, netns, device, tuple, sentHere }: Reset): Line {
   const whose = direction === 'forward' ? "from the client's side" : "from the server's side";
-  if (seen === undefined) return { at, text: `a RST ${whose}` };
-  const { devices, tuple } = seen;
-  const how = devices.in === 0 ? 'sent' : 'passed on';
-  return {
-    at,
-    text: `${moment(scene, at, devices.netns)} RST ${tupleWords(tuple)} ${how} by ${devices.outName}`,
-  };
+  const how = sentHere ? 'sent' : 'passed on';
+  return { at, text: `${moment(scene, at, netns)} RST ${tupleWords(tuple)} ${how} by ${device}, ${whose}` };
 }
 
 function again({ connection }: Scene): string[] {

@@ -1,17 +1,20 @@
 /** An error came back: by a rule's REJECT, or because the kernel knew no way on. */
+import type { DropEvent, IcmpErrorEvent } from '../../events/event.ts';
+import { splitEndpoint } from '../filter/way.ts';
 import type { Failure } from '../request.ts';
 import { refusal } from '../lifecycle.ts';
 import { icmpWords } from './errors.ts';
 import { evidenceOf } from './evidence.ts';
+import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
 import {
   atHop,
-  BY_RULE,
   capital,
   dialledBy,
   endpointsOf,
   failedHop,
   place,
+  rulesThere,
   ruleWords,
   serviceOf,
   serviceOrAddress,
@@ -25,17 +28,18 @@ export function rejected(scene: Scene): Failure {
   const evidence = evidenceOf(scene);
   const hop = failedHop(scene);
   const dialled = dialledBy(scene);
-  const drop = scene.way.failed?.mishap?.event;
-  if (drop?.kind !== 'drop') {
+  const mishap = scene.way.failed?.mishap?.event;
+  if (mishap?.kind === 'icmp-error' && isNoWay(mishap)) return unroutable(scene, undefined, reason);
+  if (mishap?.kind !== 'drop') {
     return {
       kind: 'refused',
       ...base,
       text: `${dialled} was refused: ${reason}.`,
       evidence,
-      next: 'Look on the machine that sent the error, which is not traced here: its rules, its routes, and whether the port is served.',
+      next: 'Look on the machine that sent the error: its rules, its routes, and whether the port is served.',
     };
   }
-  if (drop.reason !== BY_RULE) return unroutable(scene, drop.reason, reason);
+  if (mishap.reason !== BY_RULE) return unroutable(scene, mishap, reason);
   const by = ruleWords(hop);
   const rule = hop?.rule === undefined ? [] : [`the rule: ${hop.rule.text}`];
   const because = scene.way.failed?.rule.because;
@@ -66,23 +70,40 @@ export function rejected(scene: Scene): Failure {
     text: `${by} rejects ${dialled}${policy?.words ?? ''}.`,
     evidence: [...evidence, ...rule],
     next:
-      policy?.next ??
-      `Read the rules of ${hop?.rule?.chain ?? 'the filter tables'} there, and let this traffic pass if it is meant to.`,
+      policy?.next ?? `Read the rules of ${rulesThere(hop)}, and let this traffic pass if it is meant to.`,
   };
 }
 
-function unroutable(scene: Scene, dropped: string, said: string): Failure {
+/** The kernel found nobody to send it to, or no way. */
+function unroutable(scene: Scene, drop: DropEvent | undefined, said: string): Failure {
   const hop = failedHop(scene);
   const by = hop === undefined ? 'the kernel' : place(hop);
   const dialled = dialledBy(scene);
-  const target = hop?.after?.dst ?? dialled;
-  return {
+  const target = splitEndpoint(hop?.after?.dst ?? dialled).ip;
+  const noNeighbour = drop?.reason.startsWith('NEIGH_') ?? false;
+  const why = drop === undefined || drop.reason === 'NOT_SPECIFIED' ? undefined : drop.reason;
+  const base = {
     kind: 'dropped-by-kernel',
-    detail: 'no-route',
     ...atHop(scene),
-    reason: `${dropped}, ${said}`,
-    text: `${capital(by)} had no way to ${dialled} (${dropped}) and said so (${said}).`,
+    reason: why === undefined ? said : `${why}, ${said}`,
     evidence: evidenceOf(scene),
-    next: `Ask ${by} for its way: \`ip route get\` with the address of ${target}; an address that no Service has leaves by the default route.`,
+  } as const;
+  if (noNeighbour) {
+    return {
+      ...base,
+      detail: 'neighbour-failed',
+      text: `${capital(by)} asked for ${target} on its link and nobody answered: no machine or pod has that address now (${said}).`,
+      next: `See whether ${target} exists and is up: \`kubectl get pods -A -o wide\`, and \`ip neigh show ${target}\` on ${by}.`,
+    };
+  }
+  return {
+    ...base,
+    detail: 'no-route',
+    text: `${capital(by)} had no way to ${dialled} and said so (${said}).`,
+    next: `Ask ${by} for its way: \`ip route get ${target}\`; an address that no Service has leaves by the default route.`,
   };
 }
+
+/** Net or host unreachable, not forbidden: what routing says (RFC 792; ICMPv6: no route, address unreachable). */
+const isNoWay = ({ family, type, code }: IcmpErrorEvent): boolean =>
+  family === 4 ? type === 3 && (code === 0 || code === 1) : type === 1 && (code === 0 || code === 3);

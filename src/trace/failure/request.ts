@@ -5,6 +5,9 @@ import type { Lookups } from '../lookups.ts';
 import { mismatchOf } from '../proxy-mismatch.ts';
 import type { ProxySpeakers } from '../proxy-mismatch.ts';
 import type { Failure } from '../request.ts';
+import { sceneOf } from '../render.ts';
+import type { Circumstances } from '../render.ts';
+import { abandoned } from './abandoned.ts';
 import { lookupFailure } from './lookup.ts';
 
 /** What was learnt of others, and bears on this one. */
@@ -19,6 +22,7 @@ export function requestFailure(
   legs: readonly TiedLeg[],
   starts: readonly number[],
   { lookups, speakers }: Learnt,
+  circumstances: Circumstances,
 ): Failure | undefined {
   const head = told.asked?.message;
   if (head?.what === 'dns') return lookupFailure(told, head, legs[0]?.base, lookups);
@@ -32,6 +36,26 @@ export function requestFailure(
   if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;
   const failed = legs.findLastIndex(({ base }) => base.failure !== undefined);
   const failure = legs[failed]?.base.failure;
-  if (failure?.atHop === undefined) return failure;
-  return { ...failure, atHop: failure.atHop + (starts[failed] ?? 0) };
+  if (failure !== undefined) return placed(withStatus(failure, told, legs[0], failed), starts[failed] ?? 0);
+  const last = legs.findLastIndex(({ exchange }) => exchange.answer === undefined);
+  const exchange = legs[last]?.exchange;
+  const given = exchange && abandoned(exchange, sceneOf(exchange.connection, circumstances));
+  return given && placed(given, starts[last] ?? 0);
+}
+
+const placed = (failure: Failure, start: number): Failure =>
+  failure.atHop === undefined ? failure : { ...failure, atHop: failure.atHop + start };
+
+/** A proxy's own answer stands beside the failure that it is for. */
+function withStatus(
+  failure: Failure,
+  { answer }: Exchange,
+  first: TiedLeg | undefined,
+  leg: number,
+): Failure {
+  const said = answer?.message;
+  if (said?.what !== 'http-response' || leg === 0) return failure;
+  const who = first?.base.server;
+  const words = `${who?.name ?? who?.ip ?? 'the proxy'} answered ${String(said.status)} itself, since what it dialled for it failed`;
+  return { ...failure, evidence: [words, ...failure.evidence] };
 }

@@ -2,6 +2,7 @@
 import type { NetnsId } from '../../events/event.ts';
 import { destinationOf } from '../../events/tuple.ts';
 import type { Connection } from '../connection.ts';
+import type { ConntrackCounts } from '../conntrack-counts.ts';
 import type { Way } from '../hops.ts';
 import type { Knowledge } from '../knowledge.ts';
 import type { Hop } from '../request.ts';
@@ -10,11 +11,10 @@ export interface Scene {
   readonly connection: Connection;
   readonly way: Way;
   readonly knowledge: Knowledge;
+  readonly counts: ConntrackCounts;
   /** Events lost while the connection lived. */
   readonly lost: number;
 }
-
-export const BY_RULE = 'NETFILTER_DROP';
 
 export const dialledBy = ({ connection }: Scene): string => destinationOf(connection.client);
 
@@ -35,7 +35,8 @@ export function serviceOf(scene: Scene): string | undefined {
 
 export const serviceOrAddress = (scene: Scene): string => serviceOf(scene) ?? dialledBy(scene);
 
-export const place = (hop: Hop): string => hop.node ?? hop.netns?.name ?? 'the machine';
+/** A pod has the name of its own namespace. */
+export const place = (hop: Hop): string => hop.netns?.name ?? hop.node ?? 'the machine';
 
 export function placeOf({ knowledge, connection }: Scene, netns: NetnsId): string {
   const known = knowledge.place(netns, connection.firstAt);
@@ -45,6 +46,14 @@ export function placeOf({ knowledge, connection }: Scene, netns: NetnsId): strin
 export function ruleWords(hop: Hop | undefined): string {
   if (hop?.rule === undefined) return hop === undefined ? 'a rule' : `a rule on ${place(hop)}`;
   return `${hop.rule.chain} on ${place(hop)}`;
+}
+
+/** Where a rule that is not known by name is looked for. */
+export function rulesThere(hop: Hop | undefined): string {
+  if (hop?.rule !== undefined) return `${hop.rule.chain} on ${place(hop)}`;
+  return hop === undefined
+    ? 'the filter tables'
+    : `the filter tables${hop.hook === undefined ? '' : ` in ${hop.hook}`} on ${place(hop)}`;
 }
 
 /** How a person lists what a Service has behind it; `ns/name:port` is a name that Kubernetes gave. */

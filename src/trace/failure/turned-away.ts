@@ -1,7 +1,8 @@
 /** Conntrack itself said that it turned the packet away. */
+import { BY_RULE } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf, tupleWords } from './evidence.ts';
-import { atHop, BY_RULE, capital, dialledBy, placeOf } from './scene.ts';
+import { atHop, capital, dialledBy, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 export function turnedAway(scene: Scene): Failure | undefined {

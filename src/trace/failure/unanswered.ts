@@ -1,7 +1,8 @@
 /** No answer came within the time: how far the packets got tells where to look. */
-import type { Failure, Hop } from '../request.ts';
+import type { Failure } from '../request.ts';
 import { errnoWords } from './errors.ts';
 import { evidenceOf } from './evidence.ts';
+import { reachOf } from './reach.ts';
 import { dialledBy, place } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -33,20 +34,15 @@ function stale(scene: Scene): Failure | undefined {
 function silent(scene: Scene): Failure {
   const { connection, way, lost } = scene;
   const { dialFailed } = connection.ending;
-  const last = way.hops.at(-1);
-  const far = last === undefined ? '' : ` It was last seen ${whereOf(last)}.`;
   const doubt = lost === 0 ? '' : ` ${String(lost)} events were lost meanwhile: an answer may be among them.`;
+  const reach = reachOf(scene);
   return {
     kind: 'unanswered',
+    ...(reach.detail !== undefined && { detail: reach.detail }),
+    ...(way.hops.length > 0 && { atHop: way.hops.length - 1 }),
     reason: dialFailed !== undefined && dialFailed.error !== 0 ? errnoWords(dialFailed.error) : 'no answer',
-    text: `Nothing answered at ${dialledBy(scene)}.${far}${doubt}`,
-    evidence: evidenceOf(scene),
-    next: `See whether ${last?.after?.dst ?? dialledBy(scene)} is up and gets the packet, beyond where it was last seen.`,
+    text: `Nothing answered at ${dialledBy(scene)}. ${reach.words}${doubt}`,
+    evidence: [...evidenceOf(scene), 'no answer was seen anywhere on the way'],
+    next: reach.next,
   };
-}
-
-function whereOf(hop: Hop): string {
-  const name = hop.node ?? hop.netns?.name;
-  const device = hop.device?.out ?? hop.device?.in;
-  return `${name === undefined ? '' : `on ${name} `}${device === undefined ? '' : `at ${device}`}`.trim();
 }

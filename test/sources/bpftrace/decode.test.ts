@@ -58,7 +58,7 @@ describe('lines of bpftrace', () => {
 
   it('tell a drop with the functions on its stack', () => {
     const drop =
-      'D4 41d18538575 f0000224 2 2 ffff88810436fee0 ffff8883868fc002 eth0 c nft_do_chain 6 2 0 0 2014d0a 2024d0a a11f3caa ' +
+      'D4 41d18538575 f0000224 2 2 ffff88810436fee0 ffff8883868fc002 eth0 c nft_do_chain 3c 6 2 0 0 2014d0a 2024d0a a11f3caa ' +
       '1 0 0 1 0 2014d0a 2024d0a 2aa3c 6a11f 2024d0a 2014d0a 2a11f 106aa3c 0 \n' +
       '        nft_do_chain+1000\n        nf_hook_slow+67\n        ip_forward+1687\n\n';
     expect(decode([Buffer.from(drop)]).events).toMatchObject([

@@ -1,0 +1,46 @@
+/**
+ * What goes wrong with a connection beyond what befalls one packet of it. All four are rare: those that have none share
+ * one object.
+ */
+import type { NetnsId, RetransmitEvent } from '../events/event.ts';
+import type { Tuple } from '../events/tuple.ts';
+import type { Direction } from './connection.ts';
+
+export interface Trouble {
+  /** An answer was sent, and who asked did not take it: it asked again, or gave up dialling. */
+  readonly untaken: boolean;
+  /** The client's host reset what came as an answer, since that did not fit what it had dialled. */
+  readonly disowned: { readonly at: number; readonly netns: NetnsId; readonly tuple: Tuple } | undefined;
+  readonly stall: Stall | undefined;
+  /** The tuple that its entry would have had is another connection's. */
+  readonly clash: { readonly tuple: Tuple; readonly holder: Tuple } | undefined;
+}
+
+/** Segments sent again and again, none of which was acknowledged. */
+export interface Stall {
+  readonly direction: Direction;
+  readonly since: number;
+  readonly at: number;
+  /** How often the timer ran out. */
+  readonly timeouts: number;
+  /** Payload of the last, in bytes. */
+  readonly length: number;
+}
+
+export const UNTROUBLED: Trouble = {
+  untaken: false,
+  disowned: undefined,
+  stall: undefined,
+  clash: undefined,
+};
+
+/** The kernel counts time-outs anew with each acknowledgement (tcp_ack): what counts on stands still. */
+export function stallAfter(
+  before: Stall | undefined,
+  direction: Direction,
+  { at, timeouts, length }: RetransmitEvent,
+): Stall | undefined {
+  if (timeouts === undefined || length === undefined) return before;
+  const goesOn = before?.direction === direction && timeouts > before.timeouts;
+  return { direction, since: goesOn ? before.since : at, at, timeouts, length };
+}
