@@ -53,13 +53,12 @@ export async function hold(
   const absent = part.after.find((other) => !others.has(other));
   if (absent !== undefined) return { part, choice: { what, by: 'none', why: `it needs ${absent}` } };
   const text = await read(file);
-  const probes = probesIn(text);
-  if (probes.length === 0) return { part, choice: { what, by: 'tracepoint' }, text };
+  if (probesIn(text).length === 0) return { part, choice: { what, by: 'tracepoint' }, text };
   const lacks = new Set<string>();
   for (const by of ['fentry', 'kprobe'] as const) {
     const lack = refused.get(file)?.has(by)
       ? `the kernel refused ${by}`
-      : await lackOf(by, probes, functions);
+      : await lackOf(by, text, functions);
     if (lack === undefined) {
       const why = [...lacks].join('; ');
       const choice: ProbeChoice = why === '' ? { what, by } : { what, by, why };
@@ -70,14 +69,20 @@ export async function hold(
   return { part, choice: { what, by: 'none', why: [...lacks].join('; ') } };
 }
 
-/** The parts among those held that a complaint of bpftrace is about, by the functions that it names. */
-export const blamed = (held: readonly Held[], complaint: string): Held[] =>
-  held.filter(
+/** The parts among those held that a complaint of bpftrace is about, by the functions or lines that it names. */
+export function blamed(held: readonly Held[], program: string, complaint: string): Held[] {
+  const lines = program.split('\n');
+  const places = [...complaint.matchAll(/stdin:(\d+)[:-][^\n]*ERROR/g)].map(([, line]) =>
+    lines.slice(0, Number(line)).findLast((one) => /^\w+:\w+/.test(one)),
+  );
+  const about = `${complaint}\n${places.join('\n')}`;
+  return held.filter(
     ({ text, choice }) =>
       text !== undefined &&
       choice.by !== 'tracepoint' &&
-      functionsIn(text).some((name) => new RegExp(`\\b${name}\\b`).test(complaint)),
+      functionsIn(text).some((name) => new RegExp(`\\b${name}\\b`).test(about)),
   );
+}
 
 /** @throws where the part that the others add to is not there */
 export function requirePrecise(held: readonly Held[]): void {
@@ -90,26 +95,26 @@ export function requirePrecise(held: readonly Held[]): void {
 }
 
 interface Probe {
-  readonly kind: string;
   readonly module: string;
   readonly name: string;
 }
 
 function probesIn(text: string): Probe[] {
-  return [...text.matchAll(PROBE)].map(([, kind = '', module = '', name = '']) => ({ kind, module, name }));
+  return [...text.matchAll(PROBE)].map(([, , module = '', name = '']) => ({ module, name }));
 }
 
 /** As they are written into a program. */
 const functionsIn = (text: string): string[] =>
   [...text.matchAll(/^(?:kfunc|kretfunc|kprobe):(?:\w+:)?(\w+)/gm)].map(([, name = '']) => name);
 
-async function lackOf(by: Hold, probes: readonly Probe[], functions: Functions): Promise<string | undefined> {
-  for (const { kind, module, name } of probes) {
+async function lackOf(by: Hold, text: string, functions: Functions): Promise<string | undefined> {
+  for (const { module, name } of probesIn(text)) {
     const lack = await functions.lack(by, module, name);
     if (lack !== undefined) return lack;
-    if (by === 'kprobe' && kind === 'kretfunc') return 'on return a kprobe has no arguments';
   }
-  return undefined;
+  if (by === 'fentry') return undefined;
+  if (/^kretfunc:/m.test(text)) return 'on return a kprobe has no arguments';
+  return /\bargs->\w+->/.test(text) ? 'a kprobe does not know the types of its arguments' : undefined;
 }
 
 async function written(text: string, by: Hold, functions: Functions): Promise<string> {

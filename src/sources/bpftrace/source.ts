@@ -41,8 +41,8 @@ const MAX_NETNS = 8;
 /** Keys a map of the program holds; what comes above is counted as withheld. */
 const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
-/** An emulated or overloaded machine takes tens of seconds. */
-const START_LIMIT_MS = 60_000;
+/** A machine that is emulated and overloaded takes a minute and more. */
+const START_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
 
@@ -151,7 +151,7 @@ export class BpftraceSource implements Source {
           ({ choice }) => choice.by === 'fentry' || choice.by === 'kprobe',
         );
         if (this.stopping || tried.length === 0 || this.child?.exitCode === null) throw error;
-        const about = blamed(tried, this.stderr);
+        const about = blamed(tried, program.text, this.stderr);
         this.stderr = '';
         for (const { part, choice } of about.length > 0 ? about : tried) {
           refused.set(part.file, new Set([...(refused.get(part.file) ?? []), choice.by as Hold]));
@@ -217,7 +217,7 @@ export class BpftraceSource implements Source {
     await new Promise<void>((resolve, reject) => {
       const limit = setTimeout(() => {
         reject(
-          new CannotTraceError('bpftrace did not attach within a minute', 'try again, or with --verbose'),
+          new CannotTraceError('bpftrace did not attach within three minutes', 'try again, or with --verbose'),
         );
       }, START_LIMIT_MS);
       ready.once('ready', () => {

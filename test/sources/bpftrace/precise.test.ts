@@ -56,6 +56,7 @@ describe('the program that is made of the parts', () => {
     expect(choices(old)).toMatchObject({
       'nat.bt': 'kprobe',
       'comments.bt': 'kprobe',
+      'chains.bt': 'none',
       'maps.bt': 'none',
       'conntrack.bt': 'none',
     });
@@ -99,11 +100,14 @@ describe('the program that is made of the parts', () => {
 });
 
 it('knows from what bpftrace says which part it is about', async () => {
-  const { precise } = await composed(kernel(() => undefined));
-  const about = (said: string): string[] => blamed(precise, said).map(({ part }) => part.file);
+  const { precise, text } = await composed(kernel(() => undefined));
+  const about = (said: string): string[] => blamed(precise, text, said).map(({ part }) => part.file);
+  const line = text.split('\n').findIndex((one) => one.includes('struct nft_chain')) + 1;
   expect(about('ERROR: Error attaching probe: kfunc:nf_tables:nft_immediate_eval')).toEqual(['chains.bt']);
   expect(about('ERROR: Could not resolve symbol: ip_vs_nat_xmit')).toEqual(['ipvs.bt']);
   expect(about('ERROR: something else')).toEqual([]);
+  expect(about(`stdin:${String(line)}:11-19: ERROR: Unknown struct`)).toEqual(['chains.bt']);
+  expect(about('stdin:2:1-3: WARNING: nothing of note')).toEqual([]);
 });
 
 it.each(PRECISE)('$file says what it does, on which kernels, and what it prints', ({ file }) => {
