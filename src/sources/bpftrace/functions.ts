@@ -1,4 +1,5 @@
 /** Which kernel functions can be traced on this machine, and how. Looks only; attaches nothing. */
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { tied } from '../../cluster/netns/tied.ts';
@@ -35,11 +36,18 @@ async function hasFentry({ enter }: Tracefs): Promise<boolean> {
   const attempt = ['bpftrace', '-e', 'kfunc:vmlinux:inet_listen { } BEGIN { exit(); }'] as const;
   const { exitCode } = await execa(...tied('TERM', attempt, { flags: enter }), {
     reject: false,
-    timeout: 20_000,
+    timeout: 60_000,
     stdin: 'ignore',
     env: { PATH: toolPath() },
   });
   return exitCode === 0;
+}
+
+/** sysfs gives a page at a time, which readFile() takes for the end. */
+async function readWhole(path: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of createReadStream(path)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 class KernelFunctions implements Functions {
@@ -82,7 +90,7 @@ class KernelFunctions implements Functions {
   private btf(where: string): Promise<Buffer | undefined> {
     let known = this.types.get(where);
     if (known === undefined) {
-      known = readFile(`${BTF}/${where}`).catch(() => undefined);
+      known = readWhole(`${BTF}/${where}`).catch(() => undefined);
       this.types.set(where, known);
     }
     return known;

@@ -56,9 +56,7 @@ export async function hold(
   if (probesIn(text).length === 0) return { part, choice: { what, by: 'tracepoint' }, text };
   const lacks = new Set<string>();
   for (const by of ['fentry', 'kprobe'] as const) {
-    const lack = refused.get(file)?.has(by)
-      ? `the kernel refused ${by}`
-      : await lackOf(by, text, functions);
+    const lack = refused.get(file)?.has(by) ? `the kernel refused ${by}` : await lackOf(by, text, functions);
     if (lack === undefined) {
       const why = [...lacks].join('; ');
       const choice: ProbeChoice = why === '' ? { what, by } : { what, by, why };

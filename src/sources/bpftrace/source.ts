@@ -217,7 +217,10 @@ export class BpftraceSource implements Source {
     await new Promise<void>((resolve, reject) => {
       const limit = setTimeout(() => {
         reject(
-          new CannotTraceError('bpftrace did not attach within three minutes', 'try again, or with --verbose'),
+          new CannotTraceError(
+            'bpftrace did not attach within three minutes',
+            'try again, or with --verbose',
+          ),
         );
       }, START_LIMIT_MS);
       ready.once('ready', () => {
