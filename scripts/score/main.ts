@@ -1,7 +1,7 @@
 /**
  * How often failures are told right: precision and recall of each kind over the lab's labelled failures.
- * `npm run score` replays the kept recordings (no root); `npm run score -- --live [SCENARIO…]` puts up the lab and
- * traces it. Ends with status 1 where anything was told wrong or missed.
+ * `npm run score` replays the kept recordings (no root); `npm run score -- --live [--mode iptables] [SCENARIO…]` puts
+ * up the lab and traces it. Ends with status 1 where anything was told wrong or missed.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,7 +17,7 @@ import type { Score, Tally } from './score.ts';
 const UNANSWERED_MS = 5_500;
 
 const { values, positionals } = parseArgs({
-  options: { live: { type: 'boolean', default: false } },
+  options: { live: { type: 'boolean', default: false }, mode: { type: 'string', multiple: true } },
   allowPositionals: true,
 });
 if (positionals.length > 0 && !values.live) {
@@ -26,7 +26,8 @@ if (positionals.length > 0 && !values.live) {
 }
 
 const scores = new Map<string, Score>();
-if (values.live) for (const mode of MODES) scores.set(`live ${mode}`, await scoreLive(mode));
+const modes = MODES.filter((mode) => values.mode === undefined || values.mode.includes(mode));
+if (values.live) for (const mode of modes) scores.set(`live ${mode}`, await scoreLive(mode));
 else for (const name of kept) scores.set(name, await scoreKept(name));
 
 const whole = sum([...scores.values()]);
