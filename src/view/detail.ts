@@ -125,12 +125,11 @@ function verdict(request: Request, width: number): Line[] {
 }
 
 function remedyLines({ text, breaks, whatIf }: Remedy, width: number): Line[] {
-  const then =
-    whatIf === undefined ? [] : paragraph(`  computed: ${outcomeWord(whatIf)}; ${whatIf.text}`, width);
+  const part = (words: string, tone: Tone): Line[] => hanging(`  ${words}`, width, tone);
   return [
-    ...paragraph(`${glyph.then} ${text}`, width, 'good'),
-    ...then,
-    ...(breaks === '' ? [] : paragraph(`  but: ${breaks}`, width, 'warn')),
+    ...hanging(`${glyph.then} ${text}`, width, 'good'),
+    ...(whatIf === undefined ? [] : part(`computed: ${outcomeWord(whatIf)}; ${whatIf.text}`, 'plain')),
+    ...(breaks === '' ? [] : part(`but: ${breaks}`, 'warn')),
   ];
 }
 
@@ -218,7 +217,16 @@ function field(name: string, value: Line, width: number): Line[] {
   return [fit([span(` ${name.padEnd(11)} `, 'faint'), ...value], width)];
 }
 
+const INDENT = 13;
+
 function paragraph(text: string, width: number, tone: Tone = 'plain'): Line[] {
-  const indent = ' '.repeat(13);
-  return wrap(span(text).text, width - 13).map((part) => [span(indent), span(part, tone)]);
+  return wrap(span(text).text, width - INDENT).map((part) => [span(' '.repeat(INDENT)), span(part, tone)]);
+}
+
+/** Two cells stand before the words of the first line, and blank before those of the others. */
+function hanging(text: string, width: number, tone: Tone): Line[] {
+  return wrap(span(text.slice(2)).text, width - INDENT - 2).map((part, row) => [
+    span(' '.repeat(INDENT)),
+    span(`${row === 0 ? text.slice(0, 2) : '  '}${part}`, tone),
+  ]);
 }

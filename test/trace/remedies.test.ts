@@ -276,7 +276,7 @@ it('PROXY protocol and headers are for TCP, and for what comes from outside', ()
   const rewrite = { ...udp.rewrite, original: { ...udp.rewrite.original, protocol: 'udp' as const } };
   expect(remediesFor({ ...udp, rewrite }).map(({ kind }) => kind)).toEqual(['external-traffic-policy']);
   const named = remediesFor(lossOf({})).find(({ kind }) => kind === 'proxy-protocol');
-  expect(named?.text).toContain('let default/web-1 expect its header on port 8080');
+  expect(named?.text).toContain('and default/web-1 expect it on port 8080');
   expect(named?.breaks).toContain('Both ends or neither');
 });
 

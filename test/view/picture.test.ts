@@ -250,10 +250,10 @@ describe('the detail', () => {
                    on its way to node-b, because Service default/web has
                    externalTrafficPolicy: Cluster.
                    › set externalTrafficPolicy: Local on Service default/web
-                   computed: dropped; node-a has no ready endpoint of it and would
-                   drop the connection
-                   but: node-a has no endpoint: it would no longer answer on 32213;
-                   only node-b would
+                     computed: dropped; node-a has no ready endpoint of it and would
+                     drop the connection
+                     but: node-a has no endpoint: it would no longer answer on 32213;
+                     only node-b would
 
       WAY THERE
           0.000 ms  ◆ DNAT        node-a  ~PREROUTING  in eth0

@@ -1,5 +1,5 @@
 /** What a load balancer or proxy in front of the loss could carry past it. */
-import type { Endpoint, Remedy } from '../request.ts';
+import type { Remedy } from '../request.ts';
 import type { Loss } from './loss.ts';
 import { placeOf } from './loss.ts';
 
@@ -7,21 +7,18 @@ import { placeOf } from './loss.ts';
 export function inFront(loss: Loss): Remedy[] {
   if (loss.rewrite.original.protocol !== 'tcp') return [];
   if (loss.client.kind === 'pod' || loss.client.kind === 'node') return [];
-  const { client, dialled } = loss;
-  const server = serverName(loss.server);
-  const port = loss.rewrite.after.dport;
+  const server = loss.server?.name ?? loss.server?.ip ?? 'the server';
+  const node = placeOf(loss);
   return [
     {
       kind: 'proxy-protocol',
-      text: `Put a load balancer that speaks the PROXY protocol in front of ${placeOf(loss)}, in the way from ${client.name ?? client.ip} to ${dialled.name ?? dialled.ip}, and let ${server} expect its header on port ${String(port)}`,
-      breaks: `Both ends or neither: ${server} takes the header for a broken request while it does not expect it, and once it does, it refuses on that port whoever sends none, health checks and clients inside the cluster too.`,
+      text: `Let a load balancer in front of ${node} send the PROXY protocol, and ${server} expect it on port ${String(loss.rewrite.after.dport)}`,
+      breaks: `Both ends or neither: until ${server} expects the header it takes it for a broken request, and from then on it refuses whoever sends none, health checks and clients inside the cluster too.`,
     },
     {
       kind: 'forwarded-header',
-      text: `For HTTP: put a proxy there that sets X-Forwarded-For, and let ${server} believe it from that proxy alone`,
-      breaks: `A server that believes the header from anybody takes whatever a client writes into it; and it must come before ${placeOf(loss)}, since behind it the address is gone.`,
+      text: `For HTTP: let a proxy in front of ${node} set X-Forwarded-For, and ${server} believe it from that proxy alone`,
+      breaks: `Believed from anybody, it is what clients write into it. Behind ${node} it is too late: there the address is gone.`,
     },
   ];
 }
-
-const serverName = (server: Endpoint | undefined): string => server?.name ?? server?.ip ?? 'the server';
