@@ -12,6 +12,8 @@ const LIMIT = 64 << 20;
 
 /** As `ipvsadm-save -n` prints them, without what is counted; '' where there are none. */
 export async function readIpvs({ path, pids }: FoundNetns): Promise<string> {
+  // The kernel has none at all: then no namespace has, and none need be entered to see.
+  if (readProc('/proc/net/ip_vs', 64) === undefined) return '';
   const [pid] = pids;
   const listed =
     pid === undefined
