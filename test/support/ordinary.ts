@@ -234,7 +234,7 @@ class Walk {
   'impatient-client'(): void {
     const talk = this.dial(this.service());
     talk.ask();
-    this.wait(this.between(MS, SECOND));
+    this.wait(this.between(MS, 400 * MS));
     talk.there(RST | ACK);
   }
 

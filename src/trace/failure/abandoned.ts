@@ -6,7 +6,11 @@ import { evidenceOf } from './evidence.ts';
 import { dialledBy, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
-export function abandoned({ asked, answer }: Exchange, scene: Scene): Failure | undefined {
+/** No client is set to wait so short: what it breaks off sooner it has no more use for. */
+const LEAST_PATIENCE_NS = 500_000_000;
+
+export function abandoned(exchange: Exchange, scene: Scene): Failure | undefined {
+  const { asked, answer, since } = exchange;
   const { reset } = scene.connection.ending;
   const head = asked?.message;
   if (head?.what !== 'http-request' || answer !== undefined || reset === undefined || scene.lost > 0)
@@ -15,6 +19,7 @@ export function abandoned({ asked, answer }: Exchange, scene: Scene): Failure | 
   const what = askedWords({ method, path, tls: false, ...(host !== undefined && { host }) });
   const evidence = [`${what} was asked, and no answer seen`, ...evidenceOf(scene)];
   if (reset.direction === 'forward') {
+    if (reset.at - since < LEAST_PATIENCE_NS) return undefined;
     const server = scene.way.server;
     const who = server === undefined ? dialledBy(scene) : placeOf(scene, server.netns);
     return {
