@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TrafficEvent } from '../../../src/events/event.ts';
@@ -119,6 +120,37 @@ describe('lines of bpftrace', () => {
       },
       { kind: 'entry-refused', why: 'full', tuple: { protocol: 'udp', dst: '10.96.0.10' } },
       { kind: 'entry-refused', why: 'clash' },
+    ]);
+  });
+
+  it('are read as a 7.2 kernel and bpftrace 0.27 printed them', () => {
+    const printed = readFileSync(new URL('../../fixtures/precise-7.2.txt', import.meta.url));
+    const { events, foreign } = decode([printed]);
+    expect(foreign).toEqual([]);
+    const original = { src: '10.77.1.2', dst: '10.96.0.10', dport: 80 };
+    expect(events).toMatchObject([
+      {
+        kind: 'nat',
+        ...{ original, hook: 'PREROUTING', manip: 'destination', what: 'address', inIfindex: 2, outIfindex: 0 },
+        evaluated: { comment: 'default/web:http', chains: ['KUBE-MARK-MASQ', 'KUBE-SEP-B'], entered: 4 },
+      },
+      {
+        kind: 'nat',
+        ...{ original, hook: 'POSTROUTING', manip: 'source', what: 'masquerade', inIfindex: 2, outIfindex: 3 },
+        evaluated: {
+          comment: 'kubernetes service traffic requiring SNAT',
+          chains: ['KUBE-POSTROUTING'],
+          entered: 1,
+        },
+      },
+      {
+        kind: 'nat',
+        ...{ hook: 'PREROUTING', manip: 'destination', what: 'redirect' },
+        evaluated: { comment: 'redir rule', chains: ['KUBE-SERVICES'] },
+      },
+      { kind: 'verdict', hook: 'FORWARD', evaluated: { comment: 'drop rule', chains: [] } },
+      { kind: 'verdict', hook: 'FORWARD', evaluated: { comment: 'drop rule', chains: [] } },
+      { kind: 'verdict', hook: 'FORWARD', evaluated: { comment: 'reject rule', chains: [] } },
     ]);
   });
 
