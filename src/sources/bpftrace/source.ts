@@ -43,6 +43,8 @@ const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
 /** A machine that is emulated and overloaded takes a minute and more. */
 const START_LIMIT_MS = 180_000;
+/** Where there is a choice the precise set is not waited for so long: tracepoints alone attach sooner. */
+const PATIENCE_MS = 60_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
 
@@ -94,17 +96,20 @@ export class BpftraceSource implements Source {
   async stop(): Promise<void> {
     if (!this.stopping) await this.drain();
     this.stopping = true;
-    const child = this.child;
-    if (child?.exitCode === null) {
-      child.kill('SIGTERM');
-      const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-      // A grandchild of a wrapper may hold the pipes open for ever.
-      await Promise.race([child, delay(STOP_LIMIT_MS + 500)]);
-      clearTimeout(limit);
-    }
+    await this.endChild();
     await this.tracefs?.close();
     this.tracefs = undefined;
     this.settle(undefined);
+  }
+
+  private async endChild(): Promise<void> {
+    const child = this.child;
+    if (child?.exitCode !== null) return;
+    child.kill('SIGTERM');
+    const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    // A grandchild of a wrapper may hold the pipes open for ever.
+    await Promise.race([child, delay(STOP_LIMIT_MS + 500)]);
+    clearTimeout(limit);
   }
 
   /** Ended while it was starting: what is started now nobody would end. */
@@ -143,18 +148,26 @@ export class BpftraceSource implements Source {
       this.missing = program.missing;
       this.precise = offer.functions && program.precise.map(({ choice }) => choice);
       if (this.options.set === 'precise') requirePrecise(program.precise);
+      const tried = program.precise.filter(({ choice }) => choice.by === 'fentry' || choice.by === 'kprobe');
+      const isOptional = tried.length > 0 && this.options.set !== 'precise';
       try {
-        await this.run(tracefs, program.text, reasons, places, emit);
+        await this.run(
+          tracefs,
+          program.text,
+          { reasons, places },
+          emit,
+          isOptional ? PATIENCE_MS : START_LIMIT_MS,
+        );
         return;
       } catch (error) {
-        const tried = program.precise.filter(
-          ({ choice }) => choice.by === 'fentry' || choice.by === 'kprobe',
-        );
-        if (this.stopping || tried.length === 0 || this.child?.exitCode === null) throw error;
+        const isSlow = this.child?.exitCode === null;
+        if (this.stopping || tried.length === 0 || (isSlow && !isOptional)) throw error;
+        await this.endChild();
         const about = blamed(tried, program.text, this.stderr);
         this.stderr = '';
         for (const { part, choice } of about.length > 0 ? about : tried) {
-          refused.set(part.file, new Set([...(refused.get(part.file) ?? []), choice.by as Hold]));
+          const holds: Hold[] = isSlow ? ['fentry', 'kprobe'] : [choice.by as Hold];
+          refused.set(part.file, new Set([...(refused.get(part.file) ?? []), ...holds]));
         }
       }
     }
@@ -164,9 +177,9 @@ export class BpftraceSource implements Source {
   private async run(
     tracefs: Tracefs,
     text: string,
-    reasons: ReadonlyMap<number, string>,
-    places: readonly number[],
+    { reasons, places }: { reasons: ReadonlyMap<number, string>; places: readonly number[] },
     emit: (event: Event) => void,
+    patienceMs: number,
   ): Promise<void> {
     const bpftrace = [
       'bpftrace',
@@ -218,11 +231,11 @@ export class BpftraceSource implements Source {
       const limit = setTimeout(() => {
         reject(
           new CannotTraceError(
-            'bpftrace did not attach within three minutes',
+            `bpftrace did not attach within ${String(patienceMs / 60_000)} min`,
             'try again, or with --verbose',
           ),
         );
-      }, START_LIMIT_MS);
+      }, patienceMs);
       ready.once('ready', () => {
         clearTimeout(limit);
         resolve();

@@ -20,7 +20,7 @@ export function failureOf(scene: Scene, state: State): Failure | undefined {
     case 'rejected':
       return rejected(scene);
     case 'dropped':
-      return turnedAway(scene) ?? clashed(scene) ?? tableFull(scene) ?? dropped(scene);
+      return clashed(scene) ?? tableFull(scene) ?? turnedAway(scene) ?? dropped(scene);
     case 'unanswered':
       return scene.connection.trouble.untaken ? untaken(scene) : unanswered(scene);
     case 'established':

@@ -131,12 +131,26 @@ describe('lines of bpftrace', () => {
     expect(events).toMatchObject([
       {
         kind: 'nat',
-        ...{ original, hook: 'PREROUTING', manip: 'destination', what: 'address', inIfindex: 2, outIfindex: 0 },
+        ...{
+          original,
+          hook: 'PREROUTING',
+          manip: 'destination',
+          what: 'address',
+          inIfindex: 2,
+          outIfindex: 0,
+        },
         evaluated: { comment: 'default/web:http', chains: ['KUBE-MARK-MASQ', 'KUBE-SEP-B'], entered: 4 },
       },
       {
         kind: 'nat',
-        ...{ original, hook: 'POSTROUTING', manip: 'source', what: 'masquerade', inIfindex: 2, outIfindex: 3 },
+        ...{
+          original,
+          hook: 'POSTROUTING',
+          manip: 'source',
+          what: 'masquerade',
+          inIfindex: 2,
+          outIfindex: 3,
+        },
         evaluated: {
           comment: 'kubernetes service traffic requiring SNAT',
           chains: ['KUBE-POSTROUTING'],
