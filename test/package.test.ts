@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Installed } from './support/package.ts';
+import { INSTALL_LIMIT_MS, Installed } from './support/package.ts';
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const { version } = JSON.parse(readFileSync(path('../package.json'), 'utf8')) as { version: string };
@@ -13,7 +13,7 @@ describe('the package', () => {
   let installed: Installed;
   beforeAll(async () => {
     installed = await Installed.make();
-  });
+  }, INSTALL_LIMIT_MS);
   afterAll(() => installed.remove());
 
   it('holds what runs, its licences and a page about it, and is small', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Request } from '../../src/trace/request.ts';
 import { traced } from '../support/live.ts';
 import { TestNetwork, until } from '../support/network.ts';
-import { Installed } from '../support/package.ts';
+import { INSTALL_LIMIT_MS, Installed } from '../support/package.ts';
 
 const tracing = await traced();
 
@@ -18,7 +18,7 @@ tracing('the installed package', () => {
     await until(async () =>
       (await network.exec('server', 'ss', ['-Hltn'])).includes(':8080 ') ? true : undefined,
     );
-  });
+  }, INSTALL_LIMIT_MS);
   afterAll(async () => {
     await network.down();
     installed.remove();

@@ -11,6 +11,8 @@ const CHECKOUT = [
   ...['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'tsconfig.json'],
   ...['src', 'probes', 'scripts'],
 ];
+/** Of npm packing and installing, on a machine that other tests keep busy. */
+export const INSTALL_LIMIT_MS = 180_000;
 /** All that PATH leads to: no compiler among it. */
 const PROGRAMS = ['node', 'npm', 'npx', 'sh'];
 
@@ -29,6 +31,15 @@ export class Installed {
   /** Offline: what is installed needs nothing but itself. `cap` is left out. */
   static async make(): Promise<Installed> {
     const folder = mkdtempSync(join(tmpdir(), 'nathop-package-'));
+    try {
+      return await Installed.#in(folder);
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async #in(folder: string): Promise<Installed> {
     mkdirSync(join(folder, 'bin'));
     for (const name of PROGRAMS) symlinkSync(which(name), join(folder, 'bin', name));
     const installed = new Installed(folder, await pack(folder));
