@@ -46,6 +46,8 @@ async function make(lab: Identity, step: Preparation): Promise<void> {
     case 'full-table':
       await runPeer(['fill.py'], { netns: lab.prefix + step.in });
       await sleep(COUNTED_MS);
+      // Some were evicted meanwhile (gc_worker).
+      await runPeer(['fill.py'], { netns: lab.prefix + step.in });
   }
 }
 

@@ -4,6 +4,7 @@ import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
 import type { Event } from '../../src/events/event.ts';
 import type { RecordingHeader } from '../../src/events/recording.ts';
 import { Engine, type EngineOptions } from '../../src/trace/engine.ts';
+import type { NameKeeper } from '../../src/trace/knowledge.ts';
 import type { Hop, Request } from '../../src/trace/request.ts';
 
 /** The events of a kept recording, names first, as the engine takes them. */
@@ -26,8 +27,10 @@ const TRAFFIC: ReadonlySet<string> = new Set([
 ]);
 export const isTraffic = ({ kind }: Event): boolean => TRAFFIC.has(kind);
 
-export const newEngine = (options: Partial<EngineOptions> = {}): Engine =>
-  new Engine(new ClusterKnowledge(), { maxConnections: 100_000, wallOffset: 0n, ...options });
+export const newEngine = (
+  options: Partial<EngineOptions> = {},
+  knowledge: NameKeeper = new ClusterKnowledge(),
+): Engine => new Engine(knowledge, { maxConnections: 100_000, wallOffset: 0n, ...options });
 
 /** What an engine tells of a stream in the end: the last word on each request, in the order of the first. */
 export function requestsOf(stream: Iterable<Event>, engine = newEngine()): Request[] {

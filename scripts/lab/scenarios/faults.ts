@@ -632,7 +632,7 @@ const byConntrack: readonly Scenario[] = [
         expect: fails('timeout', 'closed', 'reset', {
           detail: 'by-client',
           evidence: ['GET b-service/silence was asked'],
-          next: 'outside',
+          next: 'client',
         }),
       },
       {

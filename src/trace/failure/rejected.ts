@@ -4,6 +4,7 @@ import { splitEndpoint } from '../filter/way.ts';
 import type { Failure } from '../request.ts';
 import { refusal } from '../lifecycle.ts';
 import { icmpWords } from './errors.ts';
+import { lackOf } from './endpoints.ts';
 import { evidenceOf } from './evidence.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
@@ -20,6 +21,7 @@ import {
   serviceOrAddress,
 } from './scene.ts';
 import type { Scene } from './scene.ts';
+import { astray } from './service-address.ts';
 
 export function rejected(scene: Scene): Failure {
   const error = refusal(scene.connection)?.event;
@@ -44,12 +46,16 @@ export function rejected(scene: Scene): Failure {
   const rule = hop?.rule === undefined ? [] : [`the rule: ${hop.rule.text}`];
   const because = scene.way.failed?.rule.because;
   if (because === 'no-endpoints') {
+    const lack = lackOf(scene);
     return {
       kind: 'rejected-no-endpoints',
+      ...(lack.detail && { detail: lack.detail }),
       ...base,
-      text: `Service ${serviceOrAddress(scene)} has no ready endpoint: ${by} rejects ${dialled}.`,
-      evidence: [...evidence, ...rule],
-      next: `See ${endpointsOf(serviceOf(scene))}: a selector that matches no pod, or pods that are not ready or are ending.`,
+      text: `Service ${serviceOrAddress(scene)} has no ready endpoint${lack.words}: ${by} rejects ${dialled}.`,
+      evidence: [...evidence, ...rule, ...lack.evidence],
+      next:
+        lack.next ??
+        `See ${endpointsOf(serviceOf(scene))}: a selector that matches no pod, or pods that are not ready or are ending.`,
     };
   }
   if (because === 'unknown-port') {
@@ -94,6 +100,15 @@ function unroutable(scene: Scene, drop: DropEvent | undefined, said: string): Fa
       detail: 'neighbour-failed',
       text: `${capital(by)} asked for ${target} on its link and nobody answered: no machine or pod has that address now (${said}).`,
       next: `See whether ${target} exists and is up: \`kubectl get pods -A -o wide\`, and \`ip neigh show ${target}\` on ${by}.`,
+    };
+  }
+  const lost = astray(scene);
+  if (lost !== undefined) {
+    return {
+      ...base,
+      detail: lost.detail,
+      text: `${capital(by)} had no way to ${dialled} and said so (${said}): ${lost.words}, and it left by the default route.`,
+      next: lost.next,
     };
   }
   return {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TrafficEvent } from '../../../src/events/event.ts';
 import { connectionLines } from '../../../scripts/bench/lines.ts';
 import { Decoder } from '../../../src/sources/bpftrace/decode.ts';
+import { startsOf } from '../../../src/sources/bpftrace/drop-places.ts';
 
 function decode(chunks: readonly Buffer[]): { events: TrafficEvent[]; foreign: string[]; lost: number } {
   const events: TrafficEvent[] = [];
@@ -16,7 +17,10 @@ function decode(chunks: readonly Buffer[]): { events: TrafficEvent[]; foreign: s
       lost: (count) => (lost += count),
       foreign: (line) => foreign.push(line),
     },
-    new Map([[12, 'NETFILTER_DROP']]),
+    new Map([
+      [2, 'NOT_SPECIFIED'],
+      [12, 'NETFILTER_DROP'],
+    ]),
   );
   for (const chunk of chunks) decoder.push(chunk);
   decoder.end();
@@ -67,9 +71,42 @@ describe('lines of bpftrace', () => {
         kind: 'drop',
         reason: 'NETFILTER_DROP',
         location: 'nft_do_chain',
+        length: 60,
         stack: ['nft_do_chain', 'nf_hook_slow', 'ip_forward'],
       },
     ]);
+  });
+
+  it('tell a drop without a reason only where the function that drops means one', () => {
+    const drop = (location: string): string =>
+      `D4 41d18538575 f0000224 2 2 ffff88810436fee0 0 cbr0 2 ${location} 3c 6 2 0 0 2014d0a 2024d0a a11f3caa ` +
+      '0 0 0 0 0 0 0 0 0 0 0 0 0 0 \n        x+1\n\n';
+    const lines = ['ip_error', 'br_handle_frame_finish.isra.0', 'br_handle_frame', 'tcp_v4_rcv'].map(drop);
+    const { events, foreign } = decode([Buffer.from(lines.join(''))]);
+    expect(events.map((event) => event.kind === 'drop' && event.location)).toEqual([
+      'ip_error',
+      'br_handle_frame_finish.isra.0',
+    ]);
+    expect(foreign).toEqual([]);
+  });
+
+  it('tell a segment sent again, and how often in vain', () => {
+    const line = 'T4 41d363de1bb f00001df aa3c 1fa1 3 54c 2014d0a 2024d0a\n';
+    expect(decode([Buffer.from(line)]).events).toMatchObject([
+      { kind: 'retransmit', tuple: { sport: 43_580, dport: 8_097 }, timeouts: 3, length: 1_356 },
+    ]);
+  });
+
+  it('come with where those functions begin, whatever else is called alike', () => {
+    const symbols = [
+      'ffffffff81fefca0 t ip_error',
+      'ffffffff81fefcb0 T ip_error_report',
+      'ffffffffc0a5b260 t br_handle_frame_finish\t[bridge]',
+      'ffffffffc0b76b90 t br_nf_dev_queue_xmit.isra.0\t[br_netfilter]',
+      '',
+    ].join('\n');
+    expect(startsOf(symbols)).toEqual([0x81fefca0, 0xc0a5b260, 0, 0xc0b76b90]);
+    expect(startsOf('')).toEqual([0, 0, 0, 0]);
   });
 
   /** Text as it lies in memory, in words of eight bytes, as `%lx` prints them. */

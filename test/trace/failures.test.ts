@@ -1,0 +1,102 @@
+/** What failures are told as where the lab cannot make them: by the cluster's objects, and by what is missing. */
+import { describe, expect, it } from 'vitest';
+import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
+import type { NetnsId } from '../../src/events/event.ts';
+import type { ClusterBook, EndpointFacts, ServiceFacts } from '../../src/trace/knowledge.ts';
+import type { Failure } from '../../src/trace/request.ts';
+import { newEngine, recorded, requestsOf } from '../support/engine.ts';
+
+const service = (name: string, ip: string, endpoints: readonly EndpointFacts[]): ServiceFacts => ({
+  from: 'api',
+  name,
+  clusterIPs: [ip],
+  externalIPs: [],
+  loadBalancerIPs: [],
+  ports: [{ name: 'http', protocol: 'tcp', port: 80 }],
+  hasSelector: true,
+  endpoints,
+});
+
+const endpoint = (state: Pick<EndpointFacts, 'ready' | 'serving' | 'terminating'>): EndpointFacts => ({
+  ip: '10.0.1.66',
+  port: 8080,
+  protocol: 'tcp',
+  pod: 'default/web-1',
+  ...state,
+});
+const waiting = endpoint({ ready: false, serving: false, terminating: false });
+const ending = endpoint({ ready: false, serving: true, terminating: true });
+
+/** The recording of the lab, with what an API would tell of its Services besides. */
+class WithObjects extends ClusterKnowledge {
+  readonly #services: readonly ServiceFacts[];
+
+  constructor(services: readonly ServiceFacts[]) {
+    super();
+    this.#services = services;
+  }
+
+  override cluster(_netns: NetnsId, _at: number): ClusterBook {
+    return {
+      service: (name) => this.#services.find((one) => one.name === name),
+      services: () => this.#services,
+      node: () => undefined,
+      nodes: () => [],
+      pod: () => undefined,
+      ingresses: () => [],
+      api: 'in-step',
+    };
+  }
+}
+
+function failureAt(ip: string, port: number, services: readonly ServiceFacts[]): Failure | undefined {
+  const engine = newEngine({}, new WithObjects(services));
+  const told = requestsOf(recorded('iptables'), engine);
+  return told.find(({ dialled }) => dialled.ip === ip && dialled.port === port)?.failure;
+}
+
+describe('a Service without a ready endpoint', () => {
+  const name = 'default/no-pods';
+  const at = (endpoints: readonly EndpointFacts[]): Failure | undefined =>
+    failureAt('10.3.243.1', 80, [service(name, '10.3.243.1', endpoints)]);
+
+  it.each([
+    ['no-pods', [], 'no endpoints at all', '--show-labels'],
+    ['not-ready', [waiting], 'default/web-1 (10.0.1.66:8080) is not ready', 'describe pod web-1'],
+    ['not-ready', [ending, waiting], 'terminating, still serving', 'describe pod web-1'],
+    ['terminating', [ending], 'terminating, still serving', 'get pods'],
+  ])('is told apart by its objects: %s', (detail, endpoints, evidence, next) => {
+    const failure = at(endpoints);
+    expect(failure).toMatchObject({ kind: 'rejected-no-endpoints', detail });
+    expect(failure?.evidence.join('\n')).toContain(evidence);
+    expect(failure?.next).toContain(next);
+  });
+
+  it('whose objects are not known leaves it open', () => {
+    expect(failureAt('10.3.243.1', 80, [])).not.toHaveProperty('detail');
+  });
+});
+
+describe('an address that led out of the cluster', () => {
+  const services = ['10.3.241.152', '10.3.241.161', '10.3.242.10'].map((ip, at) =>
+    service(`default/service-${String(at)}`, ip, []),
+  );
+
+  it('is a Service’s, at a port that it does not have', () => {
+    const failure = failureAt('10.3.241.152', 81, services);
+    expect(failure).toMatchObject({ kind: 'dropped-by-kernel', detail: 'unknown-port' });
+    expect(failure?.text).toContain('10.3.241.152 is Service default/service-0, which has no port 81');
+    expect(failure?.next).toContain('80 (http)');
+  });
+
+  it('lies among the ClusterIPs, and no Service has it', () => {
+    expect(failureAt('10.3.254.254', 80, services)).toMatchObject({
+      kind: 'dropped-by-kernel',
+      detail: 'unassigned-cluster-ip',
+    });
+  });
+
+  it('is only an address where no Service is known', () => {
+    expect(failureAt('10.3.254.254', 80, [])).toMatchObject({ detail: 'no-route' });
+  });
+});
