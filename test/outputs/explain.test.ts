@@ -223,3 +223,19 @@ it('is an array of lines in JSON, as the schema has it', () => {
     expect(line).toMatchObject({ id: request.id, story: expect.any(Array) as unknown });
   }
 });
+
+it('says of a rule that the kernel was seen to run it, or what is known of one that no text has', () => {
+  const evaluated = { comment: 'of no rule here', chains: ['KUBE-SVC-A', 'KUBE-SEP-B'] };
+  const hops = exchanges.ingressStale.hops.map((hop) => {
+    if (hop.kind === 'masquerade' && hop.rule !== undefined) {
+      return { ...hop, hookObserved: true, rule: { ...hop.rule, source: 'kernel' as const } };
+    }
+    return hop.kind === 'dnat' ? { ...hop, hookObserved: true, evaluated } : hop;
+  });
+  const told = story({ ...exchanges.ingressStale, hops });
+  expect(told).toContain('traffic requiring SNAT"), as the kernel ran it');
+  expect(told).toContain(
+    'by a rule that is not known; the kernel came by the comment "of no rule here" and chain KUBE-SVC-A › KUBE-SEP-B',
+  );
+  expect(told).not.toContain('in ~PREROUTING: node-a changes the destination from 10.100.0.2');
+});

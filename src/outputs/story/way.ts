@@ -90,7 +90,7 @@ function stepThere(
 ): Paragraph[] {
   const text = sentence(stepWords(hop, before, names) + unseen(hop)) + remark;
   const rules = [
-    ...(hop.rule === undefined ? [] : ruleLines(hop.rule, options)),
+    ...(hop.rule === undefined ? ranLines(hop) : ruleLines(hop.rule, options)),
     ...(hop.markedBy === undefined ? [] : ruleLines(hop.markedBy, options, 'marked for it ')),
   ];
   return [paragraph(text, timeOf(hop)), ...rules.map((line) => paragraph(line, ''))];
@@ -168,11 +168,19 @@ function whereWords(hop: Hop): string {
 const hookOf = ({ hook, hookObserved }: Hop): string | undefined =>
   hook === undefined || hookObserved === true ? hook : `~${hook}`;
 
+/** Of a rule that is not among those read: what the kernel came by. */
+function ranLines({ evaluated }: Hop): string[] {
+  if (evaluated === undefined) return [];
+  const comment = evaluated.comment === undefined ? [] : [`the comment "${evaluated.comment}"`];
+  const chain = evaluated.chains.length === 0 ? [] : [`chain ${evaluated.chains.join(' › ')}`];
+  return [`by a rule that is not known; the kernel came by ${[...comment, ...chain].join(' and ')}`];
+}
+
 function ruleLines(rule: Rule, { rules }: WayOptions, did = ''): string[] {
   const chains = [...rule.via, rule.chain].filter((chain, i, all) => chain !== all[i - 1]);
   const comment = rule.comment === undefined || rule.comment === rule.service ? '' : ` ("${rule.comment}")`;
   return [
-    `${did}by ${rule.family} ${rule.table}: ${chains.join(' › ')}${comment}`,
+    `${did}by ${rule.family} ${rule.table}: ${chains.join(' › ')}${comment}${rule.source === 'kernel' ? ', as the kernel ran it' : ''}`,
     ...(rules ? [rule.text] : []),
   ];
 }
