@@ -25,7 +25,7 @@ export async function readIpvs({ path, pids }: FoundNetns): Promise<string> {
 const PROTOCOLS: Readonly<Record<string, string>> = { TCP: '-t', UDP: '-u', SCTP: '--sctp-service' };
 const METHODS: Readonly<Record<string, string>> = { Masq: '-m', Local: '-m', Tunnel: '-i', Route: '-g' };
 
-/** `TCP  0A03F198:0050 rr persistent 10800 FFFFFFFF`, and below it `  -> 0A000202:1F90      Masq    1      0          0`. */
+/** `TCP  0A03F198:0050 rr persistent 2700000 FFFFFFFF`, and below it `  -> 0A000202:1F90      Masq    1      0          0`. */
 export function ipvsSave(listed: string): string {
   const lines: string[] = [];
   let service = '';
@@ -62,13 +62,12 @@ function serviceOf(kind: string, place: string): string | undefined {
   return option === undefined || address === undefined ? undefined : `${option} ${address}`;
 }
 
-/** Scheduler, one-packet scheduling, persistence with its time and, where it is none, its mask. */
+/** Scheduler, one-packet scheduling, persistence: for how long is told in jiffies, and not how many make a second. */
 function optionsOf([scheduler = '', ...flags]: readonly string[]): string {
   if (!/^[\w-]+$/.test(scheduler)) return '';
   const once = flags.includes('ops') ? ' -o' : '';
-  const persistent = flags.indexOf('persistent');
-  const seconds = persistent < 0 ? '' : ` -p ${flags[persistent + 1] ?? ''}`;
-  return ` -s ${scheduler}${seconds}${once}`;
+  const sticky = flags.includes('persistent') ? ' -p' : '';
+  return ` -s ${scheduler}${sticky}${once}`;
 }
 
 /** `0A000202:1F90`, `[fd00:0000:…:0001]:1F90`. */

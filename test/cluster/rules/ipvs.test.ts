@@ -211,14 +211,26 @@ describe("kube-proxy's IPVS mode", () => {
 
 describe('/proc/net/ip_vs', () => {
   it('becomes what ipvsadm-save -n prints, without what is counted', () => {
-    expect(IPVS).toContain(
-      '-A -t 192.0.2.80:80 -s rr -p 10800\n-a -t 192.0.2.80:80 -r 10.0.1.11:8080 -m -w 1\n',
-    );
+    expect(IPVS).toContain('-A -t 192.0.2.80:80 -s rr -p\n-a -t 192.0.2.80:80 -r 10.0.1.11:8080 -m -w 1\n');
     expect(IPVS).toContain('-A -t 10.3.243.1:80 -s rr\n-A -u 10.3.240.10:53 -s rr\n');
     expect(IPVS).toContain(
       '-A -t [fd00:10:3::157]:80 -s rr\n-a -t [fd00:10:3::157]:80 -r [fd00:10:0:1::11]:8080 -m -w 1\n',
     );
     expect(ipvsSave(fixture('proc-ip_vs').replace(/\d+ +\d+ *$/gm, '7          9'))).toBe(IPVS);
+  });
+
+  it('says of a real kernel what ipvsadm-save -n says of it', () => {
+    const real = (kind: string): string[] =>
+      readFileSync(new URL(`../../fixtures/rules/ipvs-6.1.${kind}`, import.meta.url), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '');
+    const own = ipvsSave(real('proc-ip_vs').join('\n')).trimEnd().split('\n');
+    // The kernel lists in the order of its hash table.
+    expect(own.sort()).toEqual(
+      real('ipvsadm-save')
+        .map((line) => line.replace(/-p \d+$/, '-p'))
+        .sort(),
+    );
   });
 
   it('has marks, other ways of forwarding, one-packet scheduling', () => {
