@@ -28,7 +28,7 @@ const PATIENCE_MS = 1_000;
 /** What is under way is cut off; this is for what cannot be. */
 const PARTING_MS = 500;
 /** Objects held, some 500 bytes each. */
-const ROOM = 200_000;
+const ROOM = 100_000;
 const PAUSE = { firstMs: 1_000, mostMs: 30_000 };
 
 export function kubeSource(options: KubeOptions): Source {
