@@ -9,10 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Event, NameEvent, NetnsId } from '../src/events/event.ts';
 import type { RecordingEnd, RecordingHeader } from '../src/events/recording.ts';
+import { CASES, everything, settings, UNDER_ALL } from '../test/live/causes.ts';
 import { labelsOfSoak, soak } from '../test/live/soak.ts';
 import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
 import { labelsOf, type Label } from './lab/labels.ts';
+import type { Program } from './lab/network.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
 import { labelsPath } from './score/kept.ts';
 import { faultScenarios } from './lab/scenarios/faults.ts';
@@ -35,6 +37,18 @@ const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includ
 for (const mode of MODES) {
   await record(mode, { name: mode, scenarios, whole: true });
   await record(mode, { name: `requests-${mode}`, scenarios: requestsAndNames, whole: false });
+  await record(mode, {
+    name: `causes-${mode}`,
+    scenarios: CASES.map(({ scenario }) => scenario),
+    whole: false,
+    changes: settings(mode),
+  });
+  await record(mode, {
+    name: `masquerade-all-${mode}`,
+    scenarios: [UNDER_ALL.scenario],
+    whole: false,
+    changes: everything(mode),
+  });
 }
 if (isWanted('ordinary')) {
   const run = await soak({ mode: 'iptables', prefix: PREFIX }, SOAK_SECONDS);
@@ -47,11 +61,16 @@ interface Recording {
   readonly scenarios: readonly Scenario[];
   /** Every request traced is a scenario's own dial; proxies and resolvers make more. */
   readonly whole: boolean;
+  /** Put over the lab's rules. */
+  readonly changes?: readonly Program[];
 }
 
-async function record(mode: Mode, { name, scenarios: played, whole }: Recording): Promise<void> {
+async function record(
+  mode: Mode,
+  { name, scenarios: played, whole, changes = [] }: Recording,
+): Promise<void> {
   if (!isWanted(name)) return;
-  const run = await traceLab({ mode, prefix: PREFIX }, played, { settleMs: UNANSWERED_MS });
+  const run = await traceLab({ mode, prefix: PREFIX, changes }, played, { settleMs: UNANSWERED_MS });
   const { left } = new Attribution(run);
   if (whole && left.length > 0)
     throw new Error(`${name}: traced ${left.length} requests that no scenario made`);

@@ -40,7 +40,7 @@ export class Nathop {
 
   /** Resolves once everything is attached. */
   async ready(): Promise<void> {
-    const attached = until(() => (existsSync(this.readyFile) ? true : undefined), 25_000);
+    const attached = until(() => (existsSync(this.readyFile) ? true : undefined), 60_000);
     const first = await Promise.race([attached, this.ended]);
     if (first !== true) throw new Error(`nathop ended before it was ready: ${first.stderr}`);
   }
