@@ -64,6 +64,7 @@ tracing('the scenarios, traced live', () => {
 function checkAny(request: Request): void {
   expect(requestSchema.safeParse(request).error).toBeUndefined();
   expect(request).toMatchObject({ inferred: [], lostEvents: 0 });
+  checkFailure(request);
   for (const hops of [request.hops, request.replyHops]) {
     for (const [index, { before }] of hops.entries()) {
       const previous = hops[index - 1];
@@ -73,6 +74,15 @@ function checkAny(request: Request): void {
     const times = hops.map(({ atMs }) => atMs ?? Number.NaN);
     expect(times).toEqual([...times].sort((a, b) => a - b));
   }
+}
+
+/** Of any failure: what speaks for it, and what comes next. */
+function checkFailure({ failure }: Request): void {
+  if (failure === undefined) return;
+  expect(failure.reason).not.toBe('');
+  expect(failure.evidence).not.toEqual([]);
+  expect(failure.next).toMatch(/\w/);
+  expect(failure.atHop).toBeDefined();
 }
 
 function checkLast(one: Case): void {

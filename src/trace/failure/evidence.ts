@@ -92,7 +92,7 @@ function again({ connection }: Scene): string[] {
   const times = connection.retransmits;
   if (times === 0) return [];
   return [
-    connection.answered
+    connection.answered && !connection.trouble.untaken
       ? `segments were sent again ${count(times)}`
       : `the first packet was sent again ${count(times)}`,
   ];

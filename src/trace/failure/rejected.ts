@@ -107,7 +107,7 @@ function unroutable(scene: Scene, drop: DropEvent | undefined, said: string): Fa
     return {
       ...base,
       detail: lost.detail,
-      text: `${capital(by)} had no way to ${dialled} and said so (${said}): ${lost.words}, and it left by the default route.`,
+      text: `${capital(by)} had no way to ${dialled} and said so (${said}): ${lost.words}, and it went the way of any other address.`,
       next: lost.next,
     };
   }
