@@ -1,4 +1,5 @@
 /** The lab by hand: `npx tsx scripts/lab/main.ts up|down|run|status|load`. */
+import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../../src/events/tuple.ts';
 import { existing, processesOf } from './cluster.ts';
@@ -40,7 +41,12 @@ const mode = (): Option =>
   new Option('--mode <mode>', "kube-proxy's mode").choices(MODES).default('iptables' satisfies Mode);
 
 program.command('up').description('build it').addOption(mode()).addOption(prefix()).action(up);
-program.command('down').description('remove all of it').addOption(prefix()).action(down);
+program
+  .command('down')
+  .description('remove all of it')
+  .option('--when-left', 'once standard input ends: when whoever holds it is gone', false)
+  .addOption(prefix())
+  .action(down);
 program.command('status').description('what stands of it').addOption(prefix()).action(status);
 program
   .command('ipvs')
@@ -77,8 +83,9 @@ async function up(identity: Identity): Promise<void> {
   console.log(`${await describe(lab)}, in ${Math.round(performance.now() - begun)} ms`);
 }
 
-async function down(options: Pick<Identity, 'prefix'>): Promise<void> {
-  await removeLab(options.prefix);
+async function down({ prefix, whenLeft }: Pick<Identity, 'prefix'> & { whenLeft: boolean }): Promise<void> {
+  if (whenLeft) await finished(process.stdin.resume(), { signal: stop.signal });
+  await removeLab(prefix);
 }
 
 async function ipvs(options: Pick<Identity, 'prefix'>): Promise<void> {

@@ -5,10 +5,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processesOf } from '../../scripts/lab/cluster.ts';
-import { startLab, type Lab } from '../../scripts/lab/lab.ts';
+import type { Lab } from '../../scripts/lab/lab.ts';
 import { requestsAndNames } from '../../scripts/lab/scenarios.ts';
 import { MODES } from '../../scripts/lab/topology.ts';
 import { mismatches } from '../../scripts/lab/truth.ts';
+import { startTestLab } from '../support/lab.ts';
 import { live } from '../support/live.ts';
 
 const PREFIX = 'na-';
@@ -22,7 +23,7 @@ live('needs root for network namespaces')('the lab', () => {
   describe.each(MODES)('with kube-proxy in %s mode', (mode) => {
     let lab: Lab;
     beforeAll(async () => {
-      lab = await startLab({ mode, prefix: PREFIX });
+      lab = await startTestLab({ mode, prefix: PREFIX });
     });
     afterAll(() => lab.down());
 
@@ -55,7 +56,7 @@ live('needs root for network namespaces')('the lab', () => {
   });
 
   it('goes down with its real servers, and they leave nothing', async () => {
-    const lab = await startLab({ mode: 'iptables', prefix: PREFIX });
+    const lab = await startTestLab({ mode: 'iptables', prefix: PREFIX });
     const pids = (
       await Promise.all(
         ['ingress-nginx-1', 'lb', 'meshed-1', 'dns-1'].map((name) => processesOf(PREFIX + name)),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { startLab } from '../../scripts/lab/lab.ts';
+import { startTestLab } from '../support/lab.ts';
 import type { Label } from '../../scripts/lab/labels.ts';
 import { DNS, TEST } from '../../scripts/lab/scenarios/kube.ts';
 import { CLIENT_IP, NODE_A, topology, type Identity } from '../../scripts/lab/topology.ts';
@@ -29,7 +29,7 @@ export interface Soak {
 }
 
 export async function soak({ mode, prefix }: Identity, seconds: number): Promise<Soak> {
-  const lab = await startLab({ mode, prefix });
+  const lab = await startTestLab({ mode, prefix });
   const children: ReturnType<typeof peer>[] = [];
   const namespaces = topology(mode).namespaces.map(({ name }) => prefix + name);
   const nathop = new Nathop((folder) => [

@@ -1,11 +1,12 @@
 /** One nathop over one lab: started, scenarios run, ended; and which request each dial made. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startLab, type Attempt, type RunResult, type StartOptions } from '../../scripts/lab/lab.ts';
+import type { Attempt, RunResult, StartOptions } from '../../scripts/lab/lab.ts';
 import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
 import { topology, type Identity } from '../../scripts/lab/topology.ts';
 import { formatEndpoint } from '../../src/events/tuple.ts';
 import type { Request } from '../../src/trace/request.ts';
+import { startTestLab } from '../support/lab.ts';
 import { Nathop, type Ended } from '../support/nathop.ts';
 
 /** What ended is told when it has settled: half a second of silence after the last dial is enough. */
@@ -28,7 +29,7 @@ export async function traceLab(
   scenarios: readonly Scenario[],
   { flags = [], settleMs = SETTLED_MS }: { flags?: readonly string[]; settleMs?: number } = {},
 ): Promise<TracedLab> {
-  const lab = await startLab(identity);
+  const lab = await startTestLab(identity);
   const nathop = new Nathop((folder) => [
     ...['record', join(folder, 'lab.nathop'), '-o', 'json', ...flags],
     // The machine may have traffic of its own.

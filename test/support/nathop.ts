@@ -75,7 +75,8 @@ export async function runNathop(args: readonly string[]): Promise<Ended> {
 }
 
 const spawn = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  execa(process.execPath, [BUNDLE, ...args], {
+  // It ends with the tests, however they end.
+  execa('setpriv', ['--pdeathsig', 'TERM', process.execPath, BUNDLE, ...args], {
     reject: false,
     env,
     detached: true,
