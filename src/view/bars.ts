@@ -77,12 +77,12 @@ export function listBar(controller: Controller, snapshot: Snapshot, width: numbe
   if (list.paused) parts.push([span(`${glyph.paused} PAUSED, ${count(list.waiting)} waiting`, 'warn')]);
   parts.push([span(`${shown === total ? '' : `${count(shown)} of `}${requests(total)}`)]);
   if (list.failuresOnly) parts.push([span('failures only', 'bad')]);
-  else if (failed > 0) parts.push([span(`${glyph.failed} ${count(failed)} failed`, 'bad')]);
-  if (scanned > 0) parts.push([span(`${count(scanned)} by port scan`, 'faint')]);
   if (list.picked !== undefined) parts.push([span('only ', 'faint'), span(list.picked, 'key')]);
   if (controller.filterText !== '')
     parts.push([span('filter ', 'faint'), span(controller.filterText, 'key')]);
   if (source.scope !== undefined) parts.push([span('only ', 'faint'), span(source.scope, 'key')]);
+  if (failed > 0 && !list.failuresOnly) parts.push([span(`${glyph.failed} ${count(failed)} failed`, 'bad')]);
+  if (scanned > 0) parts.push([span(`${count(scanned)} by port scan`, 'faint')]);
   if (letGo > 0) parts.push([span(`${count(letGo)} older let go`, 'faint')]);
   const left = parts.flatMap((part, index) =>
     index === 0 ? part : [span(` ${glyph.dot} `, 'faint'), ...part],

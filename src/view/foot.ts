@@ -66,8 +66,8 @@ function useful({
     return [
       ['Enter', 'detail'],
       ['/', 'filter'],
-      ['F', list.failuresOnly ? 'all' : 'failures'],
-      ['e', 'what fails'],
+      ['F', list.failuresOnly ? 'all' : 'failed'],
+      ['e', 'counts'],
       pause,
       ...(canRecord ? ([['r', 'record']] as const) : []),
       ['s', 'sort'],

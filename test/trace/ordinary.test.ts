@@ -29,7 +29,8 @@ const isOfScan = ({ failure, dialled }: Request): boolean =>
 const scansIn = (planned: readonly Plan[]): number =>
   planned.filter(({ pattern }) => pattern === 'port-scan').length;
 
-describe('ordinary traffic', () => {
+/** A machine that is busy with other tests takes several times as long. */
+describe('ordinary traffic', { timeout: 120_000 }, () => {
   it.each(PATTERNS)('is no failure: %s', (pattern) => {
     for (const one of fc.sample(plan(1), { numRuns: 20, seed: 1 })) {
       const told = requestsOf(ordinary([{ ...one, pattern, start: 0 }]));

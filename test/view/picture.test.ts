@@ -76,7 +76,7 @@ describe('the list', () => {
       ▌ 03:04:05 default/client → 10.0.2.99:8080             ? unknown   ✗ unanswered
                  ✗ no answer at node-b                                          3.02 s
        10 requests · ✗ 5 failed                                     time ↑  following
-       Enter detail  / filter  F failures  e what fails  p pause      ? help  q quit"
+       Enter detail  / filter  F failed  e counts  p pause  s sort    ? help  q quit"
     `);
   });
 
