@@ -146,7 +146,7 @@ export class Connection {
   flowKeys: readonly string[] = NONE;
   /** What was said on it, where heads of it were seen. */
   dialogue: Dialogue | undefined;
-  /** Names as first known: an address that changes hands later does not rename the past. */
+  /** Names as last told, for when the time of its beginning is no longer remembered. */
   names: Map<string, Endpoint> | undefined;
 
   constructor(first: {

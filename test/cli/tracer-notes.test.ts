@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { TracerNotes } from '../../src/cli/tracer-notes.ts';
 import type { LostEvent, ProbesEvent } from '../../src/events/event.ts';
 import type { CaptureEvent } from '../../src/events/head.ts';
+import type { KubeStateEvent } from '../../src/events/kube.ts';
 
 const SECOND = 1_000_000_000;
 let said: string[];
@@ -76,4 +77,20 @@ it('says what the capture of heads lacks when it is news, and sums up what it mi
   expect(notes.headsMissedText).toBe(
     'at least 4 message heads missed (3 their ends were not captured, 1 more came than the buffers hold)',
   );
+});
+
+it('says when the API goes away, and when it tells all again', () => {
+  const api = (state: KubeStateEvent['state'], text: string): KubeStateEvent => ({
+    kind: 'kube-state',
+    at: SECOND,
+    cluster: 'one',
+    state,
+    unread: [],
+    text,
+  });
+  notes.take(api('in-step', ''));
+  expect(said).toEqual([]);
+  notes.take(api('away', 'it is away'));
+  notes.take(api('in-step', ''));
+  expect(said).toEqual(['it is away', 'the Kubernetes API tells all names now']);
 });

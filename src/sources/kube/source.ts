@@ -27,7 +27,7 @@ export interface KubeOptions {
 const PATIENCE_MS = 1_000;
 /** What is under way is cut off; this is for what cannot be. */
 const PARTING_MS = 500;
-/** Objects held, some 500 bytes each. */
+/** Objects held, some 2.5 KB each with all that they are found by. */
 const ROOM = 100_000;
 const PAUSE = { firstMs: 1_000, mostMs: 30_000 };
 
