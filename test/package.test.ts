@@ -9,7 +9,7 @@ import { INSTALL_LIMIT_MS, Installed } from './support/package.ts';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const { version } = JSON.parse(readFileSync(path('../package.json'), 'utf8')) as { version: string };
 
-describe('the package', () => {
+describe('the package', { timeout: 60_000 }, () => {
   let installed: Installed;
   beforeAll(async () => {
     installed = await Installed.make();

@@ -24,5 +24,5 @@ judgedBy('vagrant')('the Vagrantfile', () => {
     const machines = [...stdout.matchAll(/^==> ([\w-]+):/gm)].map(([, name]) => name);
     expect(machines).toEqual(['node-a', 'node-b', 'client']);
     expect(stdout).toContain('validated successfully');
-  });
+  }, 60_000);
 });
