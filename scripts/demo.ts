@@ -60,7 +60,9 @@ async function trace(lab: Lab, ready: string): Promise<number> {
   const namespaces = await existing(topology(lab.mode), lab.prefix);
   const verb = watched ? 'live' : 'trace';
   // The lab's namespaces only: whatever else this machine does is not part of the demo.
-  const nathop = execa(process.execPath, [NATHOP, verb, '--netns', ...namespaces, '--ready-file', ready], {
+  // And no API: the lab has none, and whatever cluster root can reach is another.
+  const args = ['--no-kube', '--netns', ...namespaces, '--ready-file', ready];
+  const nathop = execa(process.execPath, [NATHOP, verb, ...args], {
     stdio: 'inherit',
     reject: false,
     detached: false,
