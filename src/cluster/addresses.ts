@@ -19,6 +19,8 @@ export class Addresses {
   readonly #owners = new Map<string, Owner[]>();
   readonly #owned = new Map<NetnsId, ReadonlyMap<string, Owner>>();
   readonly #past: Owner[] = [];
+  /** Of times before it some owner is forgotten. */
+  #knownSince = -Infinity;
 
   set(event: NetnsEvent): void {
     const before = this.#owned.get(event.netns);
@@ -50,6 +52,11 @@ export class Addresses {
     this.#owned.delete(netns);
   }
 
+  /** False where somebody who had an address then is no longer known. */
+  remembers(time: number): boolean {
+    return time >= this.#knownSince;
+  }
+
   owners(address: string): readonly Held<NetnsEvent>[] {
     return this.#owners.get(address) ?? [];
   }
@@ -75,6 +82,7 @@ export class Addresses {
     this.#past.push(owner);
     const oldest = this.#past.length > PAST_LIMIT ? this.#past.shift() : undefined;
     if (oldest === undefined) return;
+    this.#knownSince = Math.max(this.#knownSince, oldest.until);
     const owners = (this.#owners.get(oldest.address) ?? []).filter((other) => other !== oldest);
     if (owners.length > 0) this.#owners.set(oldest.address, owners);
     else this.#owners.delete(oldest.address);

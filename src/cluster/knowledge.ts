@@ -191,7 +191,7 @@ export class ClusterKnowledge implements Knowledge {
   }
 
   remembers(at: number): boolean {
-    return this.#clusters.remembers(at);
+    return this.#clusters.remembers(at) && this.#addresses.remembers(at);
   }
 
   #known(netns: NetnsId): NetnsEvent | undefined {
