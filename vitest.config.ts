@@ -2,6 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that trace this machine: each wants all of it, so they come one by one, after the others. */
 const LIVE = 'test/live/**/*.test.ts';
+const VM = 'test/vm/**/*.test.ts';
+/**
+ * Tests in virtual machines, which take the whole of this one and minutes: `npm run test:vm` runs all of them, on the kernels
+ * that it names; without it one is enough, of what this kernel may not have.
+ */
+const inGuests = process.env['NATHOP_VM'] === undefined ? 'test/vm/ipvs.test.ts' : VM;
 
 export default defineConfig({
   test: {
@@ -10,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: [LIVE],
+          exclude: [LIVE, VM],
           testTimeout: 20_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -25,6 +31,17 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'vm',
+          include: [inGuests],
+          globalSetup: ['test/live/build.ts'],
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

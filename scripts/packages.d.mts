@@ -4,5 +4,6 @@ export const lab: readonly string[];
 export const build: readonly string[];
 export const services: readonly string[];
 export const test: readonly string[];
+export const test: readonly string[];
 export const bench: readonly string[];
 export const vm: readonly string[];

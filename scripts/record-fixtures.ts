@@ -13,6 +13,8 @@ import { CASES, everything, settings, UNDER_ALL } from '../test/live/causes.ts';
 import { labelsOfSoak, soak } from '../test/live/soak.ts';
 import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
+import { Guests } from '../test/vm/guests.ts';
+import { readTraced } from '../test/vm/traced.ts';
 import { labelsOf, type Label } from './lab/labels.ts';
 import type { Program } from './lab/network.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
@@ -56,6 +58,19 @@ if (isWanted('ordinary')) {
 }
 await record('iptables', { name: 'failures-iptables', scenarios: faultScenarios, whole: false });
 
+// Not without being named: it boots a virtual machine, since not every kernel has IPVS.
+if (wanted.includes('ipvs')) {
+  const guests = new Guests();
+  try {
+    const command = 'traced-lab ipvs -- --probes tracepoint --no-l7';
+    const { folder } = await guests.run('trixie', { command, seconds: 1_200 });
+    const run = await readTraced(join(folder, 'ipvs'));
+    await keep('ipvs', run, labelsOf(run.results, 'iptables'), run.lab.prefix);
+  } finally {
+    await guests.remove();
+  }
+}
+
 interface Recording {
   readonly name: string;
   readonly scenarios: readonly Scenario[];
@@ -82,15 +97,16 @@ async function keep(
   name: string,
   { recording, ended, folder }: Pick<TracedLab, 'recording' | 'ended' | 'folder'>,
   labels: readonly Label[],
+  prefix = PREFIX,
 ): Promise<void> {
   try {
     const path = join(FOLDER, `${name}.nathop`);
     writeFileSync(
       path,
-      gzipSync(withoutTheMachine(gunzipSync(readFileSync(recording)).toString()), { level: 9 }),
+      gzipSync(withoutTheMachine(gunzipSync(readFileSync(recording)).toString(), prefix), { level: 9 }),
     );
     const { stdout } = await runNathop(['replay', '-o', 'json', path]);
-    if (stdout !== ended.stdout.replaceAll(PREFIX, ''))
+    if (stdout !== ended.stdout.replaceAll(prefix, ''))
       throw new Error(`${name}: the recording without the machine's own names replays to something else`);
     writeFileSync(join(FOLDER, `${name}.jsonl`), stdout);
     writeFileSync(labelsPath(name), labels.map((label) => `${JSON.stringify(label)}\n`).join(''));
@@ -100,11 +116,11 @@ async function keep(
 }
 
 /** What the recording says of the machine that it was made on is not the lab's. */
-function withoutTheMachine(text: string): string {
+function withoutTheMachine(text: string, prefix: string): string {
   const [first = '', ...lines] = text.trimEnd().split('\n');
   const header = JSON.parse(first) as RecordingHeader;
   const events = lines.slice(0, -1).map((line) => JSON.parse(line) as Event);
-  const ours = new Set([...header.names, ...events].filter(isOfLab).map(({ netns }) => netns));
+  const ours = new Set([...header.names, ...events].filter(isOfLab(prefix)).map(({ netns }) => netns));
   const isOurs = (event: Event | NameEvent): boolean => !('netns' in event) || ours.has(event.netns);
   const kept = events.filter(isOurs);
   const all: readonly unknown[] = [
@@ -117,9 +133,10 @@ function withoutTheMachine(text: string): string {
     ...kept,
     { kind: 'end', events: kept.length } satisfies RecordingEnd,
   ];
-  return `${all.map((line) => JSON.stringify(line)).join('\n')}\n`.replaceAll(PREFIX, '');
+  return `${all.map((line) => JSON.stringify(line)).join('\n')}\n`.replaceAll(prefix, '');
 }
 
-function isOfLab(event: Event | NameEvent): event is Event & { kind: 'netns'; netns: NetnsId } {
-  return event.kind === 'netns' && event.name.startsWith(PREFIX);
+function isOfLab(prefix: string) {
+  return (event: Event | NameEvent): event is Event & { kind: 'netns'; netns: NetnsId } =>
+    event.kind === 'netns' && event.name.startsWith(prefix);
 }

@@ -8,14 +8,14 @@ import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { bench, build as buildPackages, lab, runtime, services, test } from './packages.mjs';
+import { bench, build as buildPackages, lab, runtime, services, test, vm } from './packages.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 const forTests = process.argv.includes('test');
 const forBench = process.argv.includes('bench');
 
-const besides = [...(forTests ? test : []), ...(forBench ? bench : [])];
+const besides = [...(forTests ? [...test, ...vm] : []), ...(forBench ? bench : [])];
 
 installDebianPackages([...runtime, ...lab, ...buildPackages, ...besides]);
 installNpmPackages();

@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Blueprint, Program, Namespace, Topology, Wire } from './network.ts';
+import type { Blueprint, Cable, Program, Namespace, Topology, Wire } from './network.ts';
 import { LabError, run, runIn, runPeer, type RunOptions } from './run.ts';
 
 /** `prefix` stands before every namespace's name: labs with different prefixes live side by side. */
@@ -14,7 +14,8 @@ export async function putUp(plan: Blueprint, prefix: string, options: RunOptions
   try {
     await build(plan, prefix, options);
   } catch (error) {
-    await takeDown(plan, prefix);
+    // Why it could not be built says more than why it does not go.
+    await takeDown(plan, prefix).catch(() => undefined);
     throw error;
   }
 }
@@ -38,7 +39,7 @@ export async function processesOf(namespace: string): Promise<number[]> {
 }
 
 async function build(
-  { namespaces, wires, rules, changes = [] }: Blueprint,
+  { namespaces, wires, cables = [], rules, changes = [] }: Blueprint,
   prefix: string,
   options: RunOptions,
 ): Promise<void> {
@@ -53,8 +54,10 @@ async function build(
   await allOf([
     batch(
       [],
-      wires.map((wire) => linkLine(wire, prefix)),
-    ).then(() => allOf(namespaces.map(({ name, setup }) => batch(['-n', prefix + name], setup)))),
+      [...wires.map((wire) => linkLine(wire, prefix)), ...cables.map((cable) => moveLine(cable, prefix))],
+    )
+      .then(() => allOf(cables.map((cable) => batch(['-n', prefix + cable.namespace], [nameLine(cable)]))))
+      .then(() => allOf(namespaces.map(({ name, setup }) => batch(['-n', prefix + name], setup)))),
     ...byNamespace(rules).map((loads) => applyInOrder(loads, prefix, options)),
   ]);
   await applyInOrder(changes, prefix, options);
@@ -75,6 +78,12 @@ function linkLine([near, far]: Wire, prefix: string): string {
     `peer name ${far.device} netns ${prefix}${far.namespace}${macOf(far.mac)}`
   );
 }
+
+const moveLine = ({ is, namespace }: Cable, prefix: string): string =>
+  `link set ${is} netns ${prefix}${namespace}`;
+
+const nameLine = ({ is, device, mac }: Cable): string =>
+  `link set ${is}${is === device ? '' : ` name ${device}`}${mac === undefined ? '' : ` address ${mac}`} down`;
 
 function byNamespace(loads: readonly Program[]): Program[][] {
   const groups = new Map<string, Program[]>();

@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
 import { existing, putUp, takeDown } from './cluster.ts';
 import type { Blueprint, Program } from './network.ts';
+import { partOf, type Part } from './parts.ts';
 import { prepare } from './prepare.ts';
 import { rules } from './rules.ts';
 import { LabError, runIn, runPeer, type RunOptions } from './run.ts';
@@ -84,12 +85,16 @@ export interface Lab extends Identity {
 export interface StartOptions extends Identity {
   /** Run one after the other once all else stands. */
   readonly changes?: readonly Program[];
+  /** Of a lab over two machines: what stands on this one, and the device that leads to the other. */
+  readonly here?: { readonly part: Part; readonly device: string };
   readonly signal?: AbortSignal;
 }
 
 /** Builds the lab anew; what stood under the same prefix goes first. */
-export async function startLab({ mode, prefix, changes = [], signal }: StartOptions): Promise<Lab> {
-  await putUp({ ...blueprint(mode), changes }, prefix, optionsOf(signal));
+export async function startLab({ mode, prefix, changes = [], here, signal }: StartOptions): Promise<Lab> {
+  const whole = { ...blueprint(mode), changes };
+  const plan = here === undefined ? whole : partOf(whole, here.part, here.device);
+  await putUp(plan, prefix, optionsOf(signal));
   return labOf({ mode, prefix });
 }
 

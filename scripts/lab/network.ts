@@ -41,9 +41,16 @@ export interface End {
 /** A veth pair. */
 export type Wire = readonly [End, End];
 
+/** A device of the machine's own, which leads to another machine. */
+export interface Cable extends End {
+  /** Its name as long as nobody has it. */
+  readonly is: string;
+}
+
 export interface Topology {
   readonly namespaces: readonly Namespace[];
   readonly wires: readonly Wire[];
+  readonly cables?: readonly Cable[];
 }
 
 /** A program to run inside a namespace, with its standard input. */

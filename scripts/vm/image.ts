@@ -12,7 +12,7 @@ import { FailedError } from '../../src/events/errors.ts';
 import { lab, runtime } from '../packages.mjs';
 import { run } from '../lab/run.ts';
 import { debianMirror } from './mirror.ts';
-import type { Suite } from './suites.ts';
+import { programsOf, type Suite } from './suites.ts';
 
 /** What boots. Never written to: QEMU keeps what the guest writes apart. */
 export interface Image {
@@ -24,7 +24,7 @@ export interface Image {
 
 const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
 export const INIT_IN_GUEST = '/sbin/nathop-init';
-const PACKAGES = ['linux-image-cloud-amd64', 'kmod', 'procps', 'ipvsadm', ...runtime, ...lab];
+const PACKAGES = ['linux-image-cloud-amd64', 'kmod', 'procps', 'ipset', 'ipvsadm', ...runtime, ...lab];
 /** What the first file system needs to be found by. */
 const EARLY_MODULES = ['virtio_pci', 'virtio_blk', 'ext4'];
 const DISK_SIZE = '3G';
@@ -57,8 +57,30 @@ export async function imageOf(suite: Suite, say: (text: string) => void): Promis
 
 /** Another recipe is another image. */
 async function recipe(suite: Suite): Promise<string> {
-  const parts = [suite, ...OPTIONS, ...PACKAGES, DISK_SIZE, await readFile(INIT, 'utf8')];
+  const parts = [
+    ...sources(suite, '', ''),
+    ...kernelOf(suite),
+    ...OPTIONS,
+    ...PACKAGES,
+    DISK_SIZE,
+    await readFile(INIT, 'utf8'),
+  ];
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
+}
+
+/** What mmdebstrap is told: release, folder, and the archive's lists. */
+function sources(suite: Suite, root: string, mirror: string): string[] {
+  const programs = programsOf(suite);
+  return [programs, root, ...new Set([programs, suite].map((one) => `deb ${mirror} ${one} main`))];
+}
+
+/** Where it is of another release than the programs, apt is to choose it all the same. */
+function kernelOf(suite: Suite): string[] {
+  if (programsOf(suite) === suite) return [];
+  const pin = `Package: linux-image-*\\nPin: release n=${suite}\\nPin-Priority: 1001\\n`;
+  return [
+    `--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && printf '${pin}' >"$1/etc/apt/preferences.d/kernel"`,
+  ];
 }
 
 const cacheFolder = (): string =>
@@ -73,7 +95,12 @@ async function make(suite: Suite, folder: string, say: (text: string) => void): 
   const work = await mkdtemp(join(cacheFolder(), `.${suite}-`));
   try {
     const root = join(work, 'root');
-    await run('mmdebstrap', [...OPTIONS, `--include=${PACKAGES.join(',')}`, suite, root, mirror]);
+    await run('mmdebstrap', [
+      ...OPTIONS,
+      ...kernelOf(suite),
+      `--include=${PACKAGES.join(',')}`,
+      ...sources(suite, root, mirror),
+    ]);
     await install(root);
     const [kernel, initrd] = await Promise.all([bootFile(root, 'vmlinuz-'), bootFile(root, 'initrd.img-')]);
     await rename(kernel, join(work, 'vmlinuz'));

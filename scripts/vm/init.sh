@@ -16,6 +16,8 @@ hostname "$(cat /mnt/job/hostname)"
 ip link set lo up
 # The lab's nodes need it, and it loads no other way.
 modprobe br_netfilter
+# What leads to another guest, where something does.
+modprobe virtio_net
 stty -F /dev/ttyS1 raw -echo
 cd /nathop || exit
 { sh /mnt/job/run </dev/null; echo $? >/mnt/out/status; } 2>&1 | cat >/dev/ttyS1

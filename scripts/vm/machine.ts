@@ -2,12 +2,17 @@
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { FailedError } from '../../src/events/errors.ts';
 import { run } from '../lab/run.ts';
 import { INIT_IN_GUEST, type Image } from './image.ts';
 import { CPU, KERNEL_OPTIONS } from './suites.ts';
+
+export interface Terminal {
+  readonly output: Readable;
+  readonly input: Writable;
+}
 
 export interface Job {
   /** What the guest calls itself. */
@@ -24,8 +29,8 @@ export interface Job {
   /** The guest's terminal is ours; else its output is given back. */
   readonly interactive?: boolean;
   readonly signal?: AbortSignal;
-  /** Told what the program prints while it runs. */
-  readonly onOutput?: (stream: Readable) => void;
+  /** Given the guest's terminal (/dev/ttyS1) while it runs. */
+  readonly talk?: (terminal: Terminal) => void;
 }
 
 export interface Answer {
@@ -72,11 +77,11 @@ async function boot(job: Job, mailbox: string, console: string): Promise<string>
     timeout: job.seconds * 1000,
     killSignal: 'SIGKILL',
     maxBuffer: 1 << 28,
-    stdin: job.interactive === true ? 'inherit' : 'ignore',
+    stdin: job.interactive === true ? 'inherit' : 'pipe',
     stdout: job.interactive === true ? ['inherit', 'pipe'] : 'pipe',
     ...(job.signal && { cancelSignal: job.signal }),
   });
-  job.onOutput?.(guest.stdout);
+  if (guest.stdin !== null) job.talk?.({ output: guest.stdout, input: guest.stdin });
   const { exitCode, timedOut, stdout, stderr } = await guest;
   job.signal?.throwIfAborted();
   if (exitCode === 0 && (await isAnswered(mailbox))) return stdout;

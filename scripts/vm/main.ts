@@ -63,7 +63,7 @@ async function runCommand(
   const { status, folder } = await inGuest(name, {
     command: command.join(' '),
     seconds: options.seconds,
-    onOutput: (stream) => void stream.pipe(process.stdout),
+    talk: ({ output }) => void output.pipe(process.stdout),
   });
   try {
     if (options.out !== undefined) await cp(folder, options.out, { recursive: true });

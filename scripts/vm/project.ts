@@ -10,8 +10,9 @@ import { build as esbuild, type Plugin } from 'esbuild';
 import { run } from '../lab/run.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Programs that a guest runs: `/nathop/bin/lab` is the lab. */
-const PROGRAMS = { lab: 'scripts/lab/main.ts' } as const;
+/** Programs of the repository by the names they have in the guest. */
+export type Programs = Readonly<Record<string, string>>;
+const PROGRAMS: Programs = { lab: 'scripts/lab/main.ts' };
 /** As they are; `cap` where it was compiled. */
 const COPIED = [
   ...['package.json', 'dist', 'probes'],
@@ -21,15 +22,16 @@ const COPIED = [
 const DISK_SIZE = '512M';
 
 /** @param folder holds the disk, and what it is made of meanwhile */
-export async function projectDisk(folder: string): Promise<string> {
+export async function projectDisk(folder: string, more: Programs = {}): Promise<string> {
+  const programs = { ...PROGRAMS, ...more };
   const staged = join(folder, 'project');
   const disk = join(folder, 'project.ext4');
   await mkdir(join(staged, 'bin'), { recursive: true });
   await cp(process.execPath, join(staged, 'bin', 'node'));
   for (const path of COPIED) await copy(path, staged);
-  await bundle(staged);
+  await bundle(Object.values(programs), staged);
   await writeProgram(staged, 'nathop', 'dist/nathop.js');
-  for (const [name, path] of Object.entries(PROGRAMS)) await writeProgram(staged, name, bundled(path));
+  for (const [name, path] of Object.entries(programs)) await writeProgram(staged, name, bundled(path));
   await run('mke2fs', ['-q', '-t', 'ext4', '-d', staged, disk, DISK_SIZE]);
   await rm(staged, { recursive: true });
   return disk;
@@ -42,9 +44,9 @@ async function copy(path: string, staged: string): Promise<void> {
 
 const bundled = (path: string): string => path.replace(/\.ts$/, '.mjs');
 
-async function bundle(staged: string): Promise<void> {
+async function bundle(programs: readonly string[], staged: string): Promise<void> {
   await esbuild({
-    entryPoints: Object.values(PROGRAMS).map((path) => join(ROOT, path)),
+    entryPoints: programs.map((path) => join(ROOT, path)),
     outbase: ROOT,
     outdir: staged,
     outExtension: { '.js': '.mjs' },

@@ -1,7 +1,8 @@
 /** One nathop over one lab: started, scenarios run, ended; and which request each dial made. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attempt, RunResult, StartOptions } from '../../scripts/lab/lab.ts';
+import { existing } from '../../scripts/lab/cluster.ts';
+import type { Attempt, Lab, RunResult, StartOptions } from '../../scripts/lab/lab.ts';
 import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
 import { topology, type Identity } from '../../scripts/lab/topology.ts';
 import { formatEndpoint } from '../../src/events/tuple.ts';
@@ -23,37 +24,54 @@ export interface TracedLab {
   readonly folder: string;
 }
 
+export interface TraceOptions {
+  readonly flags?: readonly string[];
+  readonly settleMs?: number;
+  /** Awaited once the lab stands, before nathop is started. */
+  readonly standing?: () => Promise<void>;
+  /** Awaited once everything is attached, before the first scenario. */
+  readonly attached?: () => Promise<void>;
+}
+
 /** @param identity its lab's, and what is changed of its rules */
 export async function traceLab(
   identity: StartOptions,
   scenarios: readonly Scenario[],
-  { flags = [], settleMs = SETTLED_MS }: { flags?: readonly string[]; settleMs?: number } = {},
+  options: TraceOptions = {},
 ): Promise<TracedLab> {
   const lab = await startTestLab(identity);
+  try {
+    await options.standing?.();
+    return await traced(lab, scenarios, options);
+  } finally {
+    await lab.down();
+  }
+}
+
+async function traced(
+  lab: Lab,
+  scenarios: readonly Scenario[],
+  { flags = [], settleMs = SETTLED_MS, attached }: TraceOptions,
+): Promise<TracedLab> {
+  const namespaces = await existing(topology(lab.mode), lab.prefix);
   const nathop = new Nathop((folder) => [
     ...['record', join(folder, 'lab.nathop'), '-o', 'json', ...flags],
     // The machine may have traffic of its own.
-    ...[
-      '--netns',
-      topology(identity.mode)
-        .namespaces.map(({ name }) => identity.prefix + name)
-        .join(','),
-    ],
+    ...['--netns', namespaces.join(',')],
   ]);
   try {
     await nathop.ready();
+    await attached?.();
     const results: RunResult[] = [];
     for (const scenario of scenarios) results.push(await lab.run(scenario));
     await sleep(settleMs);
     const ended = await nathop.end();
     const { folder } = nathop;
-    const requests = parse(ended.stdout);
-    return { lab: identity, results, requests, ended, folder, recording: join(folder, 'lab.nathop') };
+    const requests = parseRequests(ended.stdout);
+    return { lab, results, requests, ended, folder, recording: join(folder, 'lab.nathop') };
   } catch (error) {
     await nathop.remove();
     throw error;
-  } finally {
-    await lab.down();
   }
 }
 
@@ -84,7 +102,8 @@ export class Attribution {
   }
 }
 
-const parse = (stdout: string): Request[] =>
+/** Of what nathop printed. */
+export const parseRequests = (stdout: string): Request[] =>
   stdout
     .split('\n')
     .filter((line) => line !== '')

@@ -15,6 +15,7 @@ const names = [
   ...MODES.flatMap((mode) => [mode, `requests-${mode}`, `causes-${mode}`, `masquerade-all-${mode}`]),
   'ordinary',
   'failures-iptables',
+  'ipvs',
 ];
 
 describe.each(names)('the recording %s', (name) => {

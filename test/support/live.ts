@@ -10,7 +10,7 @@ export const INSTALLED = {
   captureChild: inPackage('dist/capture-child.js'),
 };
 
-type Group = (name: string, tests: () => void) => void;
+export type Group = (name: string, tests: () => void) => void;
 
 /**
  * A group of tests on the machine itself, in namespaces of their own. Where the machine does not let them
@@ -28,7 +28,8 @@ export async function traced(): Promise<Group> {
 export const judgedBy = (program: string): Group =>
   group(spawnSync(program, ['--version']).error && `${program} is not installed`);
 
-const group =
+/** @param lack why not here; nothing where it can be */
+export const group =
   (lack: string | undefined): Group =>
   (name, tests) => {
     const possible = lack === undefined || process.env['CI'] === 'true';

@@ -8,6 +8,9 @@ import { until } from './network.ts';
 /** As users run it: the bundle, which the live tests' set-up builds where it is older than its sources. */
 const BUNDLE = fileURLToPath(new URL('../../dist/nathop.js', import.meta.url));
 
+/** On an emulated machine bpftrace takes its time to compile. */
+const READY_LIMIT_MS = 190_000;
+
 export interface Ended {
   readonly status: number | undefined;
   readonly signal: string | undefined;
@@ -40,7 +43,7 @@ export class Nathop {
 
   /** Resolves once everything is attached. */
   async ready(): Promise<void> {
-    const attached = until(() => (existsSync(this.readyFile) ? true : undefined), 60_000);
+    const attached = until(() => (existsSync(this.readyFile) ? true : undefined), READY_LIMIT_MS);
     const first = await Promise.race([attached, this.ended]);
     if (first !== true) throw new Error(`nathop ended before it was ready: ${first.stderr}`);
   }
