@@ -54,9 +54,8 @@ export async function soak({ mode, prefix }: Identity, seconds: number): Promise
       JSON.stringify(plan),
     );
     children.push(client);
-    const told = firstLine(client);
-    await nathop.ready();
-    const played = JSON.parse(await told) as Record<string, number>;
+    const [told] = await Promise.all([firstLine(client), nathop.ready()]);
+    const played = JSON.parse(told) as Record<string, number>;
     await sleep(SILENCE_MS);
     const ended = await nathop.end();
     const last = new Map<string, Request>();
