@@ -54,7 +54,8 @@ async function build(
   await allOf([
     batch(
       [],
-      [...wires.map((wire) => linkLine(wire, prefix)), ...cables.map((cable) => moveLine(cable, prefix))],
+      // Cables first: a name that is taken here cannot be given elsewhere.
+      [...cables.map((cable) => moveLine(cable, prefix)), ...wires.map((wire) => linkLine(wire, prefix))],
     )
       .then(() => allOf(cables.map((cable) => batch(['-n', prefix + cable.namespace], [nameLine(cable)]))))
       .then(() => allOf(namespaces.map(({ name, setup }) => batch(['-n', prefix + name], setup)))),
