@@ -1,4 +1,4 @@
-import type { Rewrite, RewriteRule, RuleBook } from '../../trace/knowledge.ts';
+import type { Passing, Rewrite, RuleBook } from '../../trace/knowledge.ts';
 import type { NamespaceRules } from './namespace-rules.ts';
 import type { IsLocal } from './packet.ts';
 
@@ -7,25 +7,41 @@ const KEPT = 4_096;
 
 /** The rules of a namespace as the engine asks them. The same rewrite is asked for with each connection. */
 export function bookOf(rules: NamespaceRules, isLocal: IsLocal): RuleBook {
-  const answers = new Map<string, RewriteRule>();
-  let keyOf: ((rewrite: Rewrite) => string) | undefined;
+  let withPorts: boolean | undefined;
+  const asksForPorts = (): boolean => (withPorts ??= rules.asksForSourcePort());
   return {
-    rewriteRule(rewrite) {
-      keyOf ??= rules.asksForSourcePort() ? keyWithPorts : keyWithoutPorts;
-      const key = keyOf(rewrite);
-      const known = answers.get(key);
-      if (known !== undefined) return known;
-      const answer = rules.rewriteRule(rewrite, isLocal);
-      if (answers.size >= KEPT) answers.clear();
-      answers.set(key, answer);
-      return answer;
-    },
+    rewriteRule: remembered(
+      (rewrite) => (asksForPorts() ? keyWithPorts(rewrite) : keyWithoutPorts(rewrite)),
+      (rewrite) => rules.rewriteRule(rewrite, isLocal),
+    ),
     refusalRule: (refusal) => rules.refusalRule(refusal, isLocal),
-    sourceRule: (passing) => rules.sourceRule(passing, isLocal),
+    sourceRule: remembered(
+      (passing) => `${passingKey(passing)} ${String(asksForPorts() ? passing.tuple.sport : 0)}`,
+      (passing) => rules.sourceRule(passing, isLocal),
+    ),
     isFromPod: (passing) => rules.isFromPod(passing, isLocal),
     nodePorts: () => rules.nodePorts(),
   };
 }
+
+function remembered<Question, Answer>(
+  keyOf: (question: Question) => string,
+  ask: (question: Question) => Answer & object,
+): (question: Question) => Answer {
+  const answers = new Map<string, Answer & object>();
+  return (question) => {
+    const key = keyOf(question);
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const answer = ask(question);
+    if (answers.size >= KEPT) answers.clear();
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+const passingKey = ({ tuple, inDevice = '' }: Passing): string =>
+  `${inDevice} ${tuple.protocol} ${tuple.src} ${tuple.dst} ${String(tuple.dport)}`;
 
 /** All that a rewrite says but the source ports. */
 function keyWithoutPorts(rewrite: Rewrite): string {
