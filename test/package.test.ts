@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { live } from './support/live.ts';
 import { INSTALL_LIMIT_MS, Installed } from './support/package.ts';
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -60,5 +61,27 @@ describe('the package', { timeout: 60_000 }, () => {
     ]);
     expect(exitCode).toBe(0);
     expect(stdout).toBe(readFileSync(path('recordings/requests-iptables.jsonl'), 'utf8'));
+  });
+
+  live('needs root')('is provisioned by the script for nodes', () => {
+    /** What is written below /usr/local is gone with the mount namespace. */
+    const ASIDE =
+      'mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work && ' +
+      'mount -t overlay -o lowerdir=/usr/local,upperdir=/mnt/upper,workdir=/mnt/work overlay /usr/local && ';
+
+    it('twice, with the same end', async () => {
+      const script = path('../scripts/provision.sh');
+      const { stdout, stderr } = await execa('unshare', [
+        ...['--mount', '--propagation', 'private', 'sh', '-c'],
+        `${ASIDE} "$1" "$2" && "$1" "$2" && /usr/local/bin/nathop --version && find /mnt/upper -maxdepth 2`,
+        ...['sh', script, installed.tarball],
+      ]);
+      const [told, ...found] = stdout.split('\n');
+      expect(told).toBe(version);
+      expect(found.filter((name) => name.split('/').length === 5).sort()).toEqual([
+        ...['/mnt/upper/bin/nathop', '/mnt/upper/lib/nathop'],
+      ]);
+      expect(stderr.match(/nathop .* is at/g)).toHaveLength(2);
+    });
   });
 });
