@@ -16,6 +16,8 @@ const names = [
   'ordinary',
   'failures-iptables',
   'ipvs',
+  // Of a 7.2 kernel with the precise set, in a virtual machine.
+  ...MODES.map((mode) => `precise-${mode}`),
 ];
 
 describe.each(names)('the recording %s', (name) => {
