@@ -1,4 +1,5 @@
 /** What the rules around one that rewrites the source leave alone: whose packets, and those to where. */
+import { isLoopback } from '../../events/address.ts';
 import type { Spared } from '../../trace/knowledge.ts';
 import { formatRange } from './address.ts';
 import type { Found } from './journey.ts';
@@ -11,7 +12,9 @@ export function sparedBy({ chain, rule }: Found): Spared {
     ...before.filter(letsPass).flatMap((one) => matchesOf(one).filter(({ negated }) => !negated)),
     ...(rule === undefined ? [] : matchesOf(rule).filter(({ negated }) => negated)),
   ];
-  return { sources: namesOf(exceptions, 'src'), destinations: namesOf(exceptions, 'dst') };
+  // What the machine says to itself is nobody's network.
+  const sources = namesOf(exceptions, 'src').filter((name) => !isLoopback(name));
+  return { sources, destinations: namesOf(exceptions, 'dst') };
 }
 
 const letsPass = ({ steps }: ParsedRule): boolean =>
