@@ -193,11 +193,18 @@ const FAILURES: Partial<Record<Failure['kind'], string>> = {
   'dropped-by-rule': 'dropped by a rule',
   'no-local-endpoint': 'no local endpoint',
   unanswered: 'no answer',
-  reset: 'reset by the server',
+  reset: 'broken off',
   'dns-nxdomain': 'no such name',
   'stale-conntrack': 'stale conntrack entry',
   'dns-unanswered': 'no answer from the resolver',
   'proxy-protocol-mismatch': 'PROXY protocol mismatch',
+};
+
+/** Where one kind has several makers, and it is known which. */
+const DETAILS: Partial<Record<NonNullable<Failure['detail']>, string>> = {
+  'by-server': 'reset by the server',
+  'by-client': 'given up by the client',
+  'by-middle': 'reset on the way',
 };
 
 /** Why it failed, and where, in a few words. */
@@ -207,7 +214,8 @@ export function failureWords(request: Request): string {
   if (failure.kind === 'dropped-by-kernel') return `dropped: ${failure.reason}`;
   // Refused by an ICMP error: the machine answered for somebody else, which says nothing of listeners.
   if (failure.kind === 'refused' && request.state !== 'refused') return `refused: ${failure.reason}`;
-  const words = FAILURES[failure.kind] ?? failure.kind.replaceAll('-', ' ');
+  const byMaker = failure.detail === undefined ? undefined : DETAILS[failure.detail];
+  const words = byMaker ?? FAILURES[failure.kind] ?? failure.kind.replaceAll('-', ' ');
   const place = placeOf(failure.atHop === undefined ? undefined : request.hops[failure.atHop]);
   return place === '' ? words : `${words} at ${place}`;
 }
