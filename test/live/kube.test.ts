@@ -18,11 +18,30 @@ const TITLES = [
   'pod on node-a to the ClusterIP; backend on the same node',
   'pod on node-a to pod on node-b',
   'client to a NodePort with Local policy where the node has an endpoint',
+  'pod to the ClusterIP of a Service without pods',
+  'pod to the ClusterIP of a Service whose only pod is not ready',
 ];
+
+/** What the only pod of default/not-ready is doing: the rules are the same whatever it is. */
+const CONDITIONS = {
+  'not-ready': { ready: false, serving: false, terminating: false },
+  terminating: { ready: false, serving: false, terminating: true },
+} as const;
+
+function objectsWith(conditions: object): ReturnType<typeof clusterObjects> {
+  const objects = clusterObjects();
+  const slices = objects.endpointslices.map((slice) =>
+    slice.metadata.labels?.['kubernetes.io/service-name'] === 'not-ready'
+      ? { ...slice, endpoints: [{ addresses: ['10.0.1.66'], nodeName: 'node-a', conditions }] }
+      : slice,
+  );
+  return { ...objects, endpointslices: slices };
+}
 
 for (const mode of MODES)
   tracing(`with the API beside it, ${mode} mode`, () => {
-    const api = new KubeApi(clusterObjects());
+    const detail = mode === 'iptables' ? 'not-ready' : 'terminating';
+    const api = new KubeApi(objectsWith(CONDITIONS[detail]));
     const folder = mkdtempSync(join(tmpdir(), 'nathop-kube-'));
     let run: TracedLab | undefined;
 
@@ -79,6 +98,15 @@ for (const mode of MODES)
       });
     });
 
+    it('tells Services without a ready endpoint apart by their pods', () => {
+      const failure = (ip: string): Request['failure'] =>
+        requests().find(({ dialled }) => dialled.ip === ip)?.failure;
+      const kind = 'rejected-no-endpoints';
+      expect(failure('10.3.243.1')).toMatchObject({ kind, detail: 'no-pods' });
+      expect(failure('10.3.243.2')).toMatchObject({ kind, detail });
+      expect(failure('10.3.243.2')?.evidence.join(' ')).toContain('10.0.1.66');
+    });
+
     it('leaves to the machine what the API does not know', () => {
       expect(dialling('10.0.2.2', 8080, '10.0.2.2')).toMatchObject({
         client: { kind: 'pod', name: 'default/toolbox-a', node: 'node-a' },
@@ -89,7 +117,7 @@ for (const mode of MODES)
     it('finds them by name in the recording, which replays to what was told', async () => {
       const { recording, ended } = run as TracedLab;
       const replayed = await runNathop(['replay', '-o', 'json', recording]);
-      expect(replayed.stdout.split('\n').sort()).toEqual(ended.stdout.split('\n').sort());
+      expect(replayed.stdout).toBe(ended.stdout);
       const found = async (...filter: string[]): Promise<string[]> =>
         idsIn((await runNathop(['replay', '-o', 'json', ...filter, recording])).stdout);
       const served = requests().filter(({ server }) => server?.name === 'default/service-test-2');
