@@ -8,7 +8,7 @@ import { isTold, toldFor } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { Joints } from './joints.ts';
 import type { Knowledge } from './knowledge.ts';
-import { isStalled, SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
+import { SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
 import { Lookups } from './lookups.ts';
 import { isUnderstood, ProxySpeakers } from './proxy-mismatch.ts';
 import type { Table } from './table.ts';
@@ -38,12 +38,9 @@ export class Conversations {
     if (exchange.answer !== undefined) this.answered(exchange, event.at);
   }
 
-  /** What a connection leaves unanswered is over with it; and so is an answer whose head alone came through. */
-  connectionEnded(connection: Connection): void {
-    const { dialogue, endedAt, lastAt } = connection;
+  /** What a connection leaves unanswered is over with it. */
+  connectionEnded({ dialogue, endedAt, lastAt }: Connection): void {
     if (dialogue === undefined) return;
-    const { last } = dialogue;
-    if (last?.answer !== undefined && isStalled(connection)) this.ends(last, endedAt > 0 ? endedAt : lastAt);
     for (const exchange of [...dialogue.pending, ...(dialogue.hasWhole ? [dialogue.whole] : [])]) {
       if (exchange.endedAt === 0) this.ends(exchange, endedAt > 0 ? endedAt : lastAt);
     }

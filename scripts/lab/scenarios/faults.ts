@@ -587,27 +587,6 @@ const midway: readonly Scenario[] = [
     ],
   },
   {
-    id: 'mtu-answer',
-    row: 'S20',
-    title:
-      'pod asks, and the answer is larger than a switch on its way takes: it is written, and does not come',
-    prepare: [change('fabric', ['ip link set p-node-a mtu 1200'], ['ip link set p-node-a mtu 1500'])],
-    dials: [
-      toPodB(
-        {
-          ...standsStill('dropped-by-kernel', {
-            detail: 'too-big',
-            hop: { kind: 'device', in: 'fabric' },
-            evidence: ['fabric: dropped an answer', 'the server sent a segment of'],
-            next: 'MTU',
-          }),
-          states: ['closed'],
-        },
-        { ...asking('/large'), timeoutMs: stalledMs },
-      ),
-    ],
-  },
-  {
     id: 'mtu-silent',
     row: 'S20',
     title: 'pod sends more than a switch on the way takes: dropped without a word',
