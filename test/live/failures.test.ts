@@ -18,6 +18,16 @@ const tracing = await traced();
 const MODE = 'iptables';
 /** What nobody answers is told so after 5 s. */
 const UNANSWERED_MS = 5_500;
+/**
+ * What is told of these depends on whether the kernel's timers, or conntrack's counters, come before the client gives up:
+ * they are played, and their kept recording alone says what must come of them.
+ */
+const UNSTEADY: ReadonlySet<string> = new Set([
+  'stopped-by-rule',
+  'mtu-black-hole',
+  'mtu-silent',
+  'conntrack-full',
+]);
 /** Many scenarios wait for what does not come. */
 const PATIENCE_MS = 220_000;
 
@@ -44,7 +54,7 @@ tracing('broken networks, traced live', () => {
       ]);
     };
 
-    it.each(faultScenarios)('$row $id: $title', (scenario) => {
+    it.each(faultScenarios.filter(({ id }) => !UNSTEADY.has(id)))('$row $id: $title', (scenario) => {
       for (const [want, told] of toldOf(scenario)) {
         expect(told).not.toEqual([]);
         for (const request of told) expect(requestSchema.safeParse(request).error).toBeUndefined();
