@@ -1,7 +1,7 @@
 /** The packet was dropped in silence: by a rule, or by the kernel for a reason of its own. */
 import type { DropEvent } from '../../events/event.ts';
 import type { Failure, FailureDetail, Hop } from '../request.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, ruleEvidence } from './evidence.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
 import {
@@ -25,7 +25,7 @@ export function dropped(scene: Scene): Failure {
   const dialled = dialledBy(scene);
   const by = ruleWords(hop);
   const base = { ...atHop(scene), reason: BY_RULE };
-  const evidence = [...evidenceOf(scene), ...(hop?.rule === undefined ? [] : [`the rule: ${hop.rule.text}`])];
+  const evidence = [...evidenceOf(scene), ...ruleEvidence(hop?.rule)];
   switch (scene.way.failed?.rule.because) {
     case 'no-local-endpoint':
       return {

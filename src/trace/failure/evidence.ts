@@ -5,12 +5,17 @@ import type { Tuple } from '../../events/tuple.ts';
 import type { Connection, Crossing, Direction, Mishap, Reset } from '../connection.ts';
 import { milliseconds } from '../hops.ts';
 import { isErrorLost } from '../lifecycle.ts';
+import type { Rule } from '../request.ts';
 import { errnoWords, icmpWords } from './errors.ts';
 import { placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 /** More of them say nothing new. */
 const MAX_MISHAPS = 4;
+
+/** The rule that did it, where it is known. */
+export const ruleEvidence = (rule: Rule | undefined): string[] =>
+  rule === undefined ? [] : [`the rule: ${rule.text}`];
 
 /** How far the packets got, what befell them, and what the client's socket made of it, in the order of time. */
 export function evidenceOf(scene: Scene): string[] {

@@ -5,7 +5,7 @@ import type { Failure } from '../request.ts';
 import { refusal } from '../lifecycle.ts';
 import { icmpWords } from './errors.ts';
 import { lackOf } from './endpoints.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, ruleEvidence } from './evidence.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
 import {
@@ -43,7 +43,7 @@ export function rejected(scene: Scene): Failure {
   }
   if (mishap.reason !== BY_RULE) return unroutable(scene, mishap, reason);
   const by = ruleWords(hop);
-  const rule = hop?.rule === undefined ? [] : [`the rule: ${hop.rule.text}`];
+  const rule = ruleEvidence(hop?.rule);
   const because = scene.way.failed?.rule.because;
   if (because === 'no-endpoints') {
     const lack = lackOf(scene);

@@ -4,7 +4,7 @@ import type { Connection, Reset } from '../connection.ts';
 import { isDrop } from '../lifecycle.ts';
 import { BY_RULE, refusalRuleOf } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, ruleEvidence } from './evidence.ts';
 import { capital, dialledBy, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -50,7 +50,7 @@ function byMiddle(scene: Scene, reset: Reset): Failure | undefined {
     ...(atHop !== -1 && { atHop }),
     reason: 'RST',
     text: `${capital(where)}, which only passes the connection to ${dialledBy(scene)} on, reset it${rule === undefined ? '' : ` by a rule in ${rule.chain}`}; the server did not.`,
-    evidence: [...evidenceOf(scene), ...(rule === undefined ? [] : [`the rule: ${rule.text}`])],
+    evidence: [...evidenceOf(scene), ...ruleEvidence(rule)],
     next: `Read the rules of ${where} that answer with a reset (\`--reject-with tcp-reset\`)${rule === undefined ? '' : `, here ${rule.chain}`}.`,
   };
 }

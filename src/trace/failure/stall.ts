@@ -6,7 +6,7 @@ import { BY_RULE, refusalRuleOf } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
 import type { Stall } from '../trouble.ts';
 import { isTooBigError } from './errors.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, ruleEvidence } from './evidence.ts';
 import { capital, dialledBy, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -58,7 +58,7 @@ function explained(scene: Scene, stall: Stall, culprit: Mishap, evidence: string
       detail: 'stopped-midway',
       ...base,
       text: `The connection to ${dialledBy(scene)} stands still: ${rule === undefined ? 'a rule' : rule.chain} on ${where} drops ${what}.`,
-      evidence: rule === undefined ? evidence : [...evidence, `the rule: ${rule.text}`],
+      evidence: [...evidence, ...ruleEvidence(rule)],
       next: `Read the rules of ${rule?.chain ?? 'the filter tables'} on ${where}: what stands must be let pass (\`--ctstate ESTABLISHED\`).`,
     };
   }

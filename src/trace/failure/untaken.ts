@@ -5,7 +5,7 @@ import { afterNat, beforeNat } from '../connection.ts';
 import type { Entry } from '../connection.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
-import { evidenceOf, tupleWords } from './evidence.ts';
+import { evidenceOf, ruleEvidence, tupleWords } from './evidence.ts';
 import { capital, dialledBy, place, placeOf, ruleWords } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -19,7 +19,7 @@ function droppedBack(scene: Scene): Failure | undefined {
   const hop = replyHops[failedBack.hop];
   const where = hop === undefined ? 'the machine' : place(hop);
   const base = { atReplyHop: failedBack.hop, reason: drop.reason };
-  const rule = hop?.rule === undefined ? [] : [`the rule: ${hop.rule.text}`];
+  const rule = ruleEvidence(hop?.rule);
   const evidence = [...evidenceOf(scene), ...rule];
   const answer = `the answer of ${dialledBy(scene)}`;
   if (drop.reason === BY_RULE) {
