@@ -6,6 +6,7 @@ import type { Notes } from './notes.ts';
 
 const WHERE: Record<LostEvent['where'], string> = {
   kernel: 'in the kernel: more happened than the buffer holds',
+  skipped: 'at most: the kernel skipped probes, as another BPF program ran on that CPU',
   order: 'that came too late to be put in order',
   line: 'whose line could not be read',
 };

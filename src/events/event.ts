@@ -231,13 +231,16 @@ export interface ConntrackStatsEvent {
   readonly invalid: number;
 }
 
-/** bpftrace said that events were lost. */
+/** Events were lost. */
 export interface LostEvent {
   readonly kind: 'lost';
   readonly at: number;
   readonly count: number;
-  /** `kernel`: bpftrace's buffer overran; `order`: later than the reorder window; `line`: could not be read. */
-  readonly where: 'kernel' | 'order' | 'line';
+  /**
+   * `kernel`: bpftrace's buffer overran; `skipped`: the kernel did not run a program of ours for something that may have
+   * been worth telling; `order`: later than the reorder window; `line`: could not be read.
+   */
+  readonly where: 'kernel' | 'skipped' | 'order' | 'line';
 }
 
 /** Time passed; the engine has no other clock. */

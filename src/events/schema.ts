@@ -164,7 +164,7 @@ const lost = z.object({
   kind: z.literal('lost'),
   at: uint,
   count: uint,
-  where: z.enum(['kernel', 'order', 'line']),
+  where: z.enum(['kernel', 'skipped', 'order', 'line']),
 });
 
 const tick = z.object({ kind: z.literal('tick'), at: uint });

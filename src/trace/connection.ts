@@ -214,10 +214,15 @@ export class Connection {
     return true;
   }
 
-  /** The first packet is sent once more: what it crosses from then on is the way that counts. */
-  retry(since: number): void {
+  /**
+   * The first packet is sent once more: what it crosses from then on is the way that counts.
+   * @param before its crossing here when it was sent before. Where it passed by then is still its way: it came from
+   *   there, though nothing was told of it this time.
+   */
+  retry(since: number, before: Crossing | undefined): void {
     this.retransmits++;
-    this.forward = this.forward.filter((crossing) => crossing.at >= since);
+    const here = before === undefined ? 0 : this.forward.indexOf(before);
+    this.forward = this.forward.filter((crossing, i) => i < here || crossing.at >= since);
     this.entries = this.entries.filter((entry) => (entry.status & IPS_CONFIRMED) !== 0);
   }
 

@@ -515,14 +515,7 @@ export class Correlator {
       connection.meets({ untaken: true, disowned: { at, netns, tuple: event.tuple } });
       return;
     }
-    if (direction === 'forward' && isOpening(event) && this.isRetry(connection, event)) {
-      connection.retry(at - RETRY_NS);
-      connection.lostAsked = this.losses.before(at);
-      // An answer to the last one may still be heard; one to those before was not.
-      const untaken =
-        connection.answered && at - connection.firstAt > UNANSWERED_NS && !isSpokenOn(connection);
-      if (untaken) connection.meets({ untaken });
-    }
+    if (direction === 'forward' && isOpening(event)) this.noteRetry(connection, event);
     if (direction === 'forward' && inIfindex === 0 && !connection.sourceSeen) {
       // Where it is sent nothing has rewritten it yet, whatever was seen first of it.
       connection.client = conntrack?.original ?? event.tuple;
@@ -624,13 +617,27 @@ export class Correlator {
     }
   }
 
+  private noteRetry(connection: Connection, event: PacketEvent): void {
+    const { at, netns, ifindex } = event;
+    const before = connection.forward.find(
+      ({ devices }) => devices.netns === netns && devices.out === ifindex,
+    );
+    if (!this.isRetry(connection, event, before)) return;
+    connection.retry(at - RETRY_NS, before);
+    connection.lostAsked = this.losses.before(at);
+    // An answer to the last one may still be heard; one to those before was not.
+    const untaken = connection.answered && at - connection.firstAt > UNANSWERED_NS && !isSpokenOn(connection);
+    if (untaken) connection.meets({ untaken });
+  }
+
   /** The first packet, where it was seen before or began before, and too late to be the same one. */
-  private isRetry({ forward, lostBefore }: Connection, event: PacketEvent): boolean {
+  private isRetry(
+    { forward, lostBefore }: Connection,
+    event: PacketEvent,
+    before: Crossing | undefined,
+  ): boolean {
     if (isAnswer(event)) return false;
     const tooLate = ({ at }: Crossing): boolean => event.at - at > RETRY_NS;
-    const before = forward.find(
-      ({ devices }) => devices.netns === event.netns && devices.out === event.ifindex,
-    );
     if (before !== undefined) return tooLate(before);
     if (event.inIfindex === 0) return forward.some(tooLate);
     // Its sighting where it was sent, or here before, may be lost; otherwise it was only long on its way.

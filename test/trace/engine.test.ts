@@ -5,6 +5,8 @@ import { ReorderWindow } from '../../src/trace/reorder.ts';
 import type { Request } from '../../src/trace/request.ts';
 import { isTraffic, newEngine, recorded, requestsOf } from '../support/engine.ts';
 
+const SYN = 2;
+
 /** Real packets of every scenario, in the order in which the engine took them. */
 const events = recorded('iptables');
 const traffic = events.flatMap((event, index) => (isTraffic(event) ? [index] : []));
@@ -62,6 +64,22 @@ describe('the engine on real packets', () => {
       }),
       { numRuns: 40, seed: 2 },
     );
+  });
+
+  it('keeps the way of a first packet sent again of which the beginning was not told the second time', () => {
+    const firsts = new Map<string, number>();
+    const again = events.filter((event) => {
+      if (event.kind !== 'packet' || event.flags !== SYN || event.inIfindex !== 0) return false;
+      const key = `${String(event.seq)} ${event.tuple.src} ${String(event.tuple.sport)}`;
+      const first = firsts.get(key) ?? event.at;
+      firsts.set(key, first);
+      return event.at - first > 500_000_000;
+    });
+    expect(again.length).toBeGreaterThan(3);
+    const places = (requests: readonly Request[]): unknown =>
+      requests.map(({ id, hops }) => ({ id, hops: hops.map(({ kind, netns }) => [kind, netns?.name]) }));
+    const missed = new Set(again);
+    expect(places(requestsOf(events.filter((event) => !missed.has(event))))).toEqual(places(whole));
   });
 
   it('gives up the oldest when there are too many, and says so', () => {

@@ -18,6 +18,7 @@ import { blamed, requirePrecise } from './precise.ts';
 import { readOffer } from './offer.ts';
 import { compose, dropParameters } from './program.ts';
 import { explainFailure } from './failure.ts';
+import { SkippedRuns } from './skipped.ts';
 import { openTracefs } from './tracefs.ts';
 import type { Tracefs } from './tracefs.ts';
 
@@ -50,6 +51,7 @@ const DRAIN_LIMIT_MS = 5_000;
 
 /** What is asked of the running subprocess. */
 type Child = PromiseLike<unknown> & {
+  readonly pid?: number | undefined;
   readonly exitCode: number | null;
   kill(signal: NodeJS.Signals): boolean;
 };
@@ -64,6 +66,7 @@ export class BpftraceSource implements Source {
   private settle: (error: Error | undefined) => void = () => undefined;
   private child: Child | undefined;
   private tracefs: Tracefs | undefined;
+  private skipped: Promise<SkippedRuns> | undefined;
   private stopping = false;
   private attached = false;
   /** Time of the newest line read. */
@@ -94,7 +97,10 @@ export class BpftraceSource implements Source {
   }
 
   async stop(): Promise<void> {
-    if (!this.stopping) await this.drain();
+    if (!this.stopping) {
+      await this.drain();
+      if (this.attached) await this.tellSkipped();
+    }
     this.stopping = true;
     await this.endChild();
     await this.tracefs?.close();
@@ -131,6 +137,11 @@ export class BpftraceSource implements Source {
       }
       await delay(10);
     }
+  }
+
+  private async tellSkipped(): Promise<void> {
+    const count = (await (await this.skipped)?.more()) ?? 0;
+    if (count > 0 && !this.stopping) this.emit({ kind: 'lost', at: this.told, count, where: 'skipped' });
   }
 
   private async attach(tracefs: Tracefs, emit: (event: Event) => void): Promise<void> {
@@ -265,8 +276,10 @@ export class BpftraceSource implements Source {
           this.told = meter.at;
           if (level === undefined) {
             this.attached = true;
+            this.skipped = this.child?.pid === undefined ? undefined : SkippedRuns.of(this.child.pid);
             ready();
           }
+          void this.tellSkipped();
           if (meter.withheld > 0)
             emit({ kind: 'lost', at: this.told, count: meter.withheld, where: 'kernel' });
           if (level !== meter.level && (level !== undefined || meter.level === 'nat')) {
