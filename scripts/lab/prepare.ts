@@ -7,8 +7,6 @@ import { announce, ANNOUNCED, type ClusterNode, type Identity } from './topology
 
 /** A tracer reads rules a moment after they have changed; rules that do harm have mostly stood for long. */
 const NOTICED_MS = 1200;
-/** The counts of conntrack are looked at now and then. */
-const COUNTED_MS = 3500;
 
 /** Gives back what undoes it, last first; what was begun is undone too where a later step fails. */
 export async function prepare(lab: Identity, steps: readonly Preparation[]): Promise<() => Promise<void>> {
@@ -44,9 +42,6 @@ async function make(lab: Identity, step: Preparation): Promise<void> {
       if (step.does.some(([program]) => program === 'iptables')) await sleep(NOTICED_MS);
       return;
     case 'full-table':
-      await runPeer(['fill.py'], { netns: lab.prefix + step.in });
-      await sleep(COUNTED_MS);
-      // Some were evicted meanwhile (gc_worker).
       await runPeer(['fill.py'], { netns: lab.prefix + step.in });
   }
 }

@@ -6,8 +6,10 @@ import { monotonicNow } from '../sources/clock.ts';
 import { conntrackSource } from '../sources/conntrack/source.ts';
 import { kubeSource } from '../sources/kube/source.ts';
 import { namesSource } from '../sources/names.ts';
+import type { NamesSource } from '../sources/names.ts';
 import { chooseNetns, namesNeeded } from '../sources/netns-choice.ts';
 import type { Source } from '../sources/source.ts';
+import { BY_RULE } from '../trace/refusal-rule.ts';
 import { ReorderWindow } from '../trace/reorder.ts';
 import type { Installed } from '../sources/machine.ts';
 import type { Notes } from './notes.ts';
@@ -31,6 +33,7 @@ export class LiveSource implements Source {
   private window: ReorderWindow | undefined;
   private readonly known = new Map<number, NetnsEvent>();
   private readonly capture: CaptureSource | undefined;
+  private names: NamesSource | undefined;
   /** What is on 127.0.0.1 and stays there is nobody's way, unless it is asked for. */
   private readonly loopback: boolean;
   private level: 'path' | 'nat';
@@ -67,6 +70,8 @@ export class LiveSource implements Source {
     };
     let count = 0;
     const take = (event: Event): void => {
+      // Conntrack gives the same reason as rules.
+      if (event.kind === 'drop' && event.reason === BY_RULE) this.names?.turnedAway(event.netns);
       if (event.kind === 'tick' || (event.kind === 'packet' && count++ % LAG_SAMPLE === 0)) {
         window.behind(Math.max(0, monotonicNow() - event.at - CALM_LAG_NS));
       }
@@ -112,6 +117,7 @@ export class LiveSource implements Source {
     const began = monotonicNow();
     let beginning = true;
     const names = namesSource({ now: monotonicNow });
+    this.names = names;
     await this.begin(names, (event) => {
       if (event.kind === 'netns') this.known.set(event.netns, event);
       this.capture?.know(event);

@@ -5,7 +5,7 @@ import { run } from '../cluster/netns/run.ts';
 import { Survey } from '../cluster/netns/survey.ts';
 import { hasRules } from '../cluster/netns/tables.ts';
 import { CannotTraceError } from '../events/errors.ts';
-import type { Event } from '../events/event.ts';
+import type { Event, NetnsId } from '../events/event.ts';
 import { ConntrackCounters } from './conntrack/counters.ts';
 import type { Source } from './source.ts';
 
@@ -16,18 +16,29 @@ export interface NamesOptions {
 
 /** Between two looks: ten times what a look takes, within these bounds. A new Pod is known after two seconds. */
 const PAUSE = { factor: 10, leastMs: 1000, mostMs: 3000 };
+/** What conntrack turns away comes in bursts; the counts of its namespace are looked at once for so much of one. */
+const BURST_MS = 100;
 /** How long the start waits for rules; a node with 60,000 takes longer, and its rules come when they come. */
 const RULES_PATIENCE_MS = 3000;
+
+export interface NamesSource extends Source {
+  /** Conntrack may have turned a packet away there: what it counts tells, and is looked at now, not with the next look. */
+  turnedAway(netns: NetnsId): void;
+}
 
 /**
  * Who is who on this machine: namespaces with their links, processes and listeners, and the rules in force
  * in each; all at the start, then what changes. With each look goes one at what their conntrack counts.
  */
-export function namesSource({ now }: NamesOptions): Source {
+export function namesSource({ now }: NamesOptions): NamesSource {
   const stopping = new AbortController();
   const watches = new Map<number, RuleWatch>();
   const survey = new Survey();
   const counters = new ConntrackCounters();
+  /** By inode number, as last looked at. */
+  let namespaces: ReadonlyMap<number, Namespace> = new Map();
+  const suspects = new Set<NetnsId>();
+  let tell: (event: Event) => void = () => undefined;
   let looking: Promise<void> = Promise.resolve();
   let ended: (error: Error | undefined) => void = () => undefined;
   const done = new Promise<Error | undefined>((resolve) => (ended = resolve));
@@ -43,8 +54,19 @@ export function namesSource({ now }: NamesOptions): Source {
     }
     for (const description of changed) emit({ kind: 'netns', at: now(), ...description });
     await Promise.race([watchRules(present, emit), sleep(RULES_PATIENCE_MS, undefined, { ref: false })]);
+    namespaces = new Map(present.map((namespace) => [namespace.inum, namespace]));
+    count(present, emit);
+  }
+
+  function count(where: Iterable<Namespace>, emit: (event: Event) => void): void {
     const visitorIn = (netns: number): number | undefined => watches.get(netns)?.visitor;
-    for (const counts of counters.look(present, visitorIn)) emit({ ...counts, at: now() });
+    for (const counts of counters.look(where, visitorIn)) emit({ ...counts, at: now() });
+  }
+
+  function countSuspects(): void {
+    const where = [...suspects].flatMap((netns) => namespaces.get(netns) ?? []);
+    suspects.clear();
+    if (!stopping.signal.aborted) count(where, tell);
   }
 
   async function watchRules(present: readonly Namespace[], emit: (event: Event) => void): Promise<void> {
@@ -70,7 +92,12 @@ export function namesSource({ now }: NamesOptions): Source {
 
   return {
     done,
+    turnedAway(netns) {
+      if (suspects.size === 0) setTimeout(countSuspects, BURST_MS).unref();
+      suspects.add(netns);
+    },
     async start(emit) {
+      tell = emit;
       await requireTools();
       await look(emit);
       looking = keepLooking(emit, 0).catch((error: unknown) => {

@@ -51,7 +51,7 @@ export class ConntrackCounters {
 
   /** @param visitorIn a process of ours that stands in a namespace which has no other */
   *look(
-    present: readonly Namespace[],
+    present: Iterable<Namespace>,
     visitorIn: (netns: NetnsId) => number | undefined,
   ): Generator<Omit<ConntrackStatsEvent, 'at'>> {
     const max = conntrackMax();

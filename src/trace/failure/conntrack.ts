@@ -41,7 +41,7 @@ export function tableFull(scene: Scene): Failure | undefined {
   // A packet that was given no entry, where entries are made (nf_conntrack_in): no rule saw it.
   const hook = way.hops[way.failed?.hop ?? -1]?.hook;
   if (drop.conntrack !== undefined || (hook !== 'PREROUTING' && hook !== 'OUTPUT')) return undefined;
-  const full = counts.full(drop.netns);
+  const full = counts.full(drop.netns, drop.at);
   if (full === undefined) return undefined;
   const where = placeOf(scene, drop.netns);
   const fill = `${String(full.entries)} of ${String(full.max)} entries`;

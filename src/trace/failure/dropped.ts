@@ -56,7 +56,7 @@ export function dropped(scene: Scene): Failure {
     default: {
       if (hop?.rule === undefined && drop.conntrack === undefined && isEntrance(hop)) {
         return {
-          kind: 'dropped-by-rule',
+          kind: 'dropped-by-kernel',
           ...base,
           text: `Netfilter on ${place(hop)} drops ${dialled} where its conntrack entry would be made, and no rule that is known explains it.`,
           evidence,
