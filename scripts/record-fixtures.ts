@@ -51,12 +51,12 @@ for (const mode of MODES) {
     whole: false,
     changes: everything(mode),
   });
+  await record(mode, { name: `failures-${mode}`, scenarios: faultScenarios, whole: false });
 }
 if (isWanted('ordinary')) {
   const run = await soak({ mode: 'iptables', prefix: PREFIX }, SOAK_SECONDS);
   await keep('ordinary', run, labelsOfSoak(run.requests));
 }
-await record('iptables', { name: 'failures-iptables', scenarios: faultScenarios, whole: false });
 
 // Not without being named: it boots a virtual machine, since not every kernel has IPVS.
 if (wanted.includes('ipvs')) {

@@ -6,7 +6,7 @@ import type { Preparation } from './scenarios/scenario.ts';
 import { announce, ANNOUNCED, type ClusterNode, type Identity } from './topology.ts';
 
 /** A tracer reads rules a moment after they have changed; rules that do harm have mostly stood for long. */
-const NOTICED_MS = 1200;
+const NOTICED_MS = 2500;
 
 /** Gives back what undoes it, last first; what was begun is undone too where a later step fails. */
 export async function prepare(lab: Identity, steps: readonly Preparation[]): Promise<() => Promise<void>> {

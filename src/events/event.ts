@@ -139,6 +139,8 @@ export interface RetransmitEvent {
   readonly timeouts?: number;
   /** Bytes of payload in the segment. */
   readonly length?: number;
+  /** The first byte that was sent and is not acknowledged (snd_una). */
+  readonly unacked?: number;
 }
 
 export type HookName = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING';

@@ -106,6 +106,7 @@ const retransmit = z.object({
   tuple,
   timeouts: u32.exactOptional(),
   length: u32.exactOptional(),
+  unacked: u32.exactOptional(),
 });
 
 const ofEntry = {

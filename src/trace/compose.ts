@@ -96,7 +96,7 @@ function endOf({ connection, index, asked, answer, endedAt }: Exchange): number 
 function stateOf(told: Exchange, base: State, lookups: Lookups): State {
   const { asked, answer, endedAt } = told;
   if (asked === undefined) return base;
-  if (answer !== undefined) return 'closed';
+  if (answer !== undefined) return told.isCut ? base : 'closed';
   const isOpen = base === 'open' || base === 'established';
   if (asked.message.what !== 'dns' || endedAt === 0 || !isOpen) return base;
   return lookups.mayBeAnswered(told) ? 'closed' : 'unanswered';

@@ -8,7 +8,7 @@ import { isTold, toldFor } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { Joints } from './joints.ts';
 import type { Knowledge } from './knowledge.ts';
-import { SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
+import { isAnswerStalled, SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
 import { Lookups } from './lookups.ts';
 import { isUnderstood, ProxySpeakers } from './proxy-mismatch.ts';
 import type { Table } from './table.ts';
@@ -38,11 +38,19 @@ export class Conversations {
     if (exchange.answer !== undefined) this.answered(exchange, event.at);
   }
 
-  /** What a connection leaves unanswered is over with it. */
-  connectionEnded({ dialogue, endedAt, lastAt }: Connection): void {
+  /** What a connection leaves unanswered is over with it; and so is an answer whose head alone came through. */
+  connectionEnded(connection: Connection): void {
+    const { dialogue, endedAt, lastAt } = connection;
     if (dialogue === undefined) return;
+    const over = endedAt > 0 ? endedAt : lastAt;
+    const { last } = dialogue;
+    // Told as answered, it is told once more; and again, if the rest of it comes.
+    if (last?.answer !== undefined && last.isCut !== isAnswerStalled(connection)) {
+      last.isCut = !last.isCut;
+      this.ends(last, over);
+    }
     for (const exchange of [...dialogue.pending, ...(dialogue.hasWhole ? [dialogue.whole] : [])]) {
-      if (exchange.endedAt === 0) this.ends(exchange, endedAt > 0 ? endedAt : lastAt);
+      if (exchange.endedAt === 0) this.ends(exchange, over);
     }
   }
 

@@ -27,7 +27,7 @@ import { Losses } from './losses.ts';
 import { Makings } from './makings.ts';
 import { knownIn } from './table.ts';
 import type { Held, Table } from './table.ts';
-import { stallAfter, UNTROUBLED } from './trouble.ts';
+import { isAcknowledged, stallAfter, UNTROUBLED } from './trouble.ts';
 import { leadsTo } from './way.ts';
 
 const FIN = 1;
@@ -189,7 +189,10 @@ export class Correlator {
     const connection = this.closest(event, tuple, false);
     if (connection === undefined) return undefined;
     connection.lastAt = at;
-    if (connection.trouble !== UNTROUBLED) goesOn(connection, asks ? undefined : 'forward', at);
+    if (connection.trouble !== UNTROUBLED) {
+      goesOn(connection, asks ? undefined : 'forward', at);
+      acknowledges(connection, asks ? 'forward' : 'reply', event.ack);
+    }
     if (!asks) connection.answered = true;
     // Where it has arrived it was delivered, though nothing else was seen of it there.
     else if (this.isEnd(connection, netns, tuple)) {
@@ -588,6 +591,7 @@ export class Correlator {
     const { at, flags, tuple } = event;
     const tcp = tuple.protocol === 'tcp';
     const sctp = tuple.protocol === 'sctp';
+    if (tcp && (flags & ACK) !== 0) acknowledges(connection, direction, event.ack);
     if ((tcp && (flags & RST) !== 0) || (sctp && flags === ABORT)) {
       if (connection.ending.reset === undefined) {
         const { netns, device, inIfindex } = event;
@@ -673,6 +677,14 @@ function goesOn(connection: Connection, progress: Direction | undefined, at: num
   // Told as standing still it is told once more.
   connection.endedAt = 0;
   if (stall.direction === progress && at > stall.since) connection.meets({ stall: undefined });
+}
+
+/** What stood still has come: who has it says so with the next that it sends. */
+function acknowledges(connection: Connection, direction: Direction, ack: number): void {
+  const { stall } = connection.trouble;
+  if (stall === undefined || stall.direction === direction || !isAcknowledged(stall, ack)) return;
+  connection.endedAt = 0;
+  connection.meets({ stall: undefined });
 }
 
 /** The client's host knows of no such connection: it dialled another address than the one that answers. */

@@ -54,6 +54,11 @@ export class Dialogue {
     return [...this.all, ...whole].some((exchange) => exchange.index === index && isTold(exchange));
   }
 
+  /** The last of all that was asked. */
+  get last(): Exchange | undefined {
+    return this.pending.at(-1) ?? this.done.at(-1);
+  }
+
   private get all(): readonly Exchange[] {
     return [...this.pending, ...this.done];
   }
@@ -95,7 +100,8 @@ export class Dialogue {
   /** Nothing more is expected of it; a late sighting of it is no news. */
   settle(exchange: Exchange): void {
     this.pending = this.pending.filter((one) => one !== exchange);
-    if (exchange.asked !== undefined) this.done = [...this.done.slice(1 - MAX_DONE), exchange];
+    if (exchange.asked !== undefined && !this.done.includes(exchange))
+      this.done = [...this.done.slice(1 - MAX_DONE), exchange];
   }
 
   private ask(event: HeadEvent, message: HttpRequestHead | DnsHead): Exchange | undefined {

@@ -46,6 +46,8 @@ export class Exchange {
   missedBefore = 0;
   /** 0 while it goes on. */
   endedAt = 0;
+  /** Of its answer no more than the beginning has come. */
+  isCut = false;
   /** What came of it is told, or is part of what is. */
   settled = false;
 

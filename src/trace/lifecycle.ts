@@ -54,6 +54,10 @@ const isAnswered = ({ answered, trouble }: Connection): boolean => answered && !
 export const isStalled = ({ trouble: { stall } }: Connection): boolean =>
   stall !== undefined && stall.length > 0 && stall.at - stall.since >= UNANSWERED_NS;
 
+/** So does what the server sends: an answer that has begun does not come to its end. */
+export const isAnswerStalled = (connection: Connection): boolean =>
+  isStalled(connection) && connection.trouble.stall?.direction === 'reply';
+
 export function refusal(connection: Connection): Mishap | undefined {
   return connection.mishaps.find(
     ({ direction, event }) => direction === 'forward' && event.kind === 'icmp-error' && isRefusalError(event),

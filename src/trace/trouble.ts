@@ -25,6 +25,8 @@ export interface Stall {
   readonly timeouts: number;
   /** Payload of the last, in bytes. */
   readonly length: number;
+  /** The first byte that is not acknowledged, where the probes tell. */
+  readonly unacked: number | undefined;
 }
 
 export const UNTROUBLED: Trouble = {
@@ -34,13 +36,22 @@ export const UNTROUBLED: Trouble = {
   clash: undefined,
 };
 
-/** The kernel counts time-outs anew with each acknowledgement (tcp_ack): what counts on stands still. */
+/**
+ * What stands still has the same first byte unacknowledged as before; older probes do not tell which, but the kernel counts
+ * time-outs anew with each acknowledgement (tcp_ack).
+ */
 export function stallAfter(
   before: Stall | undefined,
   direction: Direction,
-  { at, timeouts, length }: RetransmitEvent,
+  { at, timeouts, length, unacked }: RetransmitEvent,
 ): Stall | undefined {
   if (timeouts === undefined || length === undefined) return before;
-  const goesOn = before?.direction === direction && timeouts > before.timeouts;
-  return { direction, since: goesOn ? before.since : at, at, timeouts, length };
+  const goesOn =
+    before?.direction === direction &&
+    (unacked === undefined ? timeouts > before.timeouts : unacked === before.unacked);
+  return { direction, since: goesOn ? before.since : at, at, timeouts, length, unacked };
 }
+
+/** Whether what the other side acknowledges is more than stood still (in the order of RFC 9293, 3.4). */
+export const isAcknowledged = ({ unacked }: Stall, ack: number): boolean =>
+  unacked !== undefined && ((ack - unacked) | 0) > 0;

@@ -12,9 +12,14 @@ const path = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 const lines = (text: string): string[] => text.split('\n');
 
 const names = [
-  ...MODES.flatMap((mode) => [mode, `requests-${mode}`, `causes-${mode}`, `masquerade-all-${mode}`]),
+  ...MODES.flatMap((mode) => [
+    mode,
+    `requests-${mode}`,
+    `causes-${mode}`,
+    `masquerade-all-${mode}`,
+    `failures-${mode}`,
+  ]),
   'ordinary',
-  'failures-iptables',
   'ipvs',
   // Of a 7.2 kernel with the precise set, in a virtual machine.
   ...MODES.map((mode) => `precise-${mode}`),

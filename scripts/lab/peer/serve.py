@@ -141,6 +141,8 @@ def answer_all(sock, received, peer, name):
         if path == "/reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
+        if path == "/large":  # all of it in one segment of some 1,400 bytes
+            headers = [*headers, ("host", "x" * 1000)]
         if path == "/silence":
             continue
         keep = version == "HTTP/1.1" and ("connection", "close") not in headers

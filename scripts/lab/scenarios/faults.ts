@@ -13,7 +13,7 @@ const POD_B = { ip: '10.0.2.22', port: 8080 };
 /** Long enough for one SYN to be sent again. */
 const timeoutMs = 1300;
 /** Until the retransmits of a segment have gone on for five seconds. */
-const stalledMs = 7500;
+const stalledMs = 9500;
 /** A request in one segment of some 1,400 bytes. */
 const large = { 'X-Padding': 'x'.repeat(1250) };
 
@@ -584,6 +584,24 @@ const midway: readonly Scenario[] = [
           rewrites: [],
         },
       },
+    ],
+  },
+  {
+    id: 'mtu-answer',
+    row: 'S20',
+    title:
+      'pod asks, and the answer is larger than a switch on its way takes: it is written, and does not come',
+    prepare: [change('fabric', ['ip link set p-node-a mtu 1200'], ['ip link set p-node-a mtu 1500'])],
+    dials: [
+      toPodB(
+        standsStill('dropped-by-kernel', {
+          detail: 'too-big',
+          hop: { kind: 'device', in: 'fabric' },
+          evidence: ['fabric: dropped an answer', 'the server sent a segment of'],
+          next: 'MTU',
+        }),
+        { ...asking('/large'), timeoutMs: stalledMs },
+      ),
     ],
   },
   {

@@ -319,11 +319,12 @@ export class Decoder {
     const dport = s.hex();
     const timeouts = s.hex();
     const length = s.hex();
+    const unacked = s.hex();
     const src = this.socketAddress(six);
     const dst = this.socketAddress(six);
-    if (Number.isNaN(sport + dport + timeouts + length)) return false;
+    if (Number.isNaN(sport + dport + timeouts + length + unacked)) return false;
     const tuple: Tuple = { protocol: 'tcp', src, dst, sport, dport };
-    this.listener.traffic({ kind: 'retransmit', at, netns, tuple, timeouts, length });
+    this.listener.traffic({ kind: 'retransmit', at, netns, tuple, timeouts, length, unacked });
     return true;
   }
 

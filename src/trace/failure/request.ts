@@ -32,19 +32,30 @@ export function requestFailure(
     const atHop = (starts[leg] ?? 0) + base.hops.length - 1;
     return { kind: 'proxy-protocol-mismatch', ...(base.hops.length > 0 && { atHop }), ...mismatch };
   }
+  const stopped = legs.findLastIndex(({ exchange }) => exchange.isCut);
+  const cut = legs[stopped]?.base.failure;
+  if (cut !== undefined) return placed(cut, legs, starts, stopped);
   // An answer is one, unless it says itself that it was asked for in vain.
   if (told.answer !== undefined && !legs.some(({ base }) => base.server === undefined)) return undefined;
   const failed = legs.findLastIndex(({ base }) => base.failure !== undefined);
   const failure = legs[failed]?.base.failure;
-  if (failure !== undefined) return placed(withStatus(failure, told, legs[0], failed), starts[failed] ?? 0);
+  if (failure !== undefined) return placed(withStatus(failure, told, legs[0], failed), legs, starts, failed);
   const last = legs.findLastIndex(({ exchange }) => exchange.answer === undefined);
   const exchange = legs[last]?.exchange;
   const given = exchange && abandoned(exchange, sceneOf(exchange.connection, circumstances));
-  return given && placed(given, starts[last] ?? 0);
+  return given && placed(given, legs, starts, last);
 }
 
-const placed = (failure: Failure, start: number): Failure =>
-  failure.atHop === undefined ? failure : { ...failure, atHop: failure.atHop + start };
+/** A leg's failure where its hops stand in the request: the answer comes back over the last leg first. */
+function placed(failure: Failure, legs: readonly TiedLeg[], starts: readonly number[], leg: number): Failure {
+  const { atHop, atReplyHop } = failure;
+  const before = legs.slice(leg + 1).reduce((sum, { base }) => sum + base.replyHops.length, 0);
+  return {
+    ...failure,
+    ...(atHop !== undefined && { atHop: atHop + (starts[leg] ?? 0) }),
+    ...(atReplyHop !== undefined && { atReplyHop: atReplyHop + before }),
+  };
+}
 
 /** A proxy's own answer stands beside the failure that it is for. */
 function withStatus(

@@ -91,9 +91,15 @@ describe('lines of bpftrace', () => {
   });
 
   it('tell a segment sent again, and how often in vain', () => {
-    const line = 'T4 41d363de1bb f00001df aa3c 1fa1 3 54c 2014d0a 2024d0a\n';
+    const line = 'T4 41d363de1bb f00001df aa3c 1fa1 3 54c b7daea4f 2014d0a 2024d0a\n';
     expect(decode([Buffer.from(line)]).events).toMatchObject([
-      { kind: 'retransmit', tuple: { sport: 43_580, dport: 8_097 }, timeouts: 3, length: 1_356 },
+      {
+        kind: 'retransmit',
+        tuple: { sport: 43_580, dport: 8_097 },
+        timeouts: 3,
+        length: 1_356,
+        unacked: 0xb7daea4f,
+      },
     ]);
   });
 
