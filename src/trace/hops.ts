@@ -52,10 +52,13 @@ class WayBuilder {
     arrived: undefined,
     server: undefined,
   };
+  /** When it was last seen on its way. */
+  private passedAt: number;
 
   constructor(connection: Connection, knowledge: Knowledge) {
     this.connection = connection;
     this.knowledge = knowledge;
+    this.passedAt = connection.firstAt;
   }
 
   build(): Way {
@@ -111,6 +114,7 @@ class WayBuilder {
         this.rewrite(entry, pending.shift() as Done, crossing);
       }
       this.way.hops.push(this.deviceHop(crossing));
+      this.passedAt = crossing.at;
     }
     if (entry !== undefined) for (const rest of pending) this.rewrite(entry, rest, undefined);
   }
@@ -118,8 +122,9 @@ class WayBuilder {
   private rewrite(entry: Entry, rewrite: Done, crossing: Crossing | undefined): void {
     const explained = entry.rules?.rewriteRule(rewrite) ?? {};
     const { kind, hook, before, after, inDevice, outDevice, evaluated, seen } = rewrite;
-    // Who sends from here is translated before the packet that is told of it as the first.
-    const seenAt = seen && Math.max(seen.at, this.connection.firstAt);
+    // Who sends from here is translated before the packet that is told of it as the first; and of a packet that was
+    // sent again the last way counts, while the entry was translated on the first.
+    const seenAt = seen && Math.max(seen.at, this.passedAt);
     const at = seenAt ?? crossing?.at ?? (entry.read ? undefined : this.answeredAt(entry.netns));
     const hop = this.hop(kind, entry.netns, hook, seen !== undefined);
     // Before routing there is no device to leave by, after it none to come from.

@@ -59,6 +59,18 @@ describe('what the kernel tells of its translations', () => {
     expect(sources.length).toBeGreaterThan(10);
     for (const hop of sources) expect(hop).toMatchObject({ kind: 'snat', hook: 'INPUT' });
   });
+
+  it('stands behind the hop before it where the packet was sent again, and the first sending was translated', () => {
+    const early = withNat(events).map((event): Event =>
+      isNat(event) ? { ...event, at: event.at - 1e9 } : event,
+    );
+    const told = requestsOf(early);
+    expect(told.flatMap(rewrites).length).toBeGreaterThan(10);
+    for (const { hops } of told) {
+      const times = hops.map(({ atMs }) => atMs ?? Number.NaN);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+    }
+  });
 });
 
 const events = recorded('iptables');
