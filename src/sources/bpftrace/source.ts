@@ -162,13 +162,7 @@ export class BpftraceSource implements Source {
       const tried = program.precise.filter(({ choice }) => choice.by === 'fentry' || choice.by === 'kprobe');
       const isOptional = tried.length > 0 && this.options.set !== 'precise';
       try {
-        await this.run(
-          tracefs,
-          program.text,
-          { reasons, places },
-          emit,
-          isOptional ? PATIENCE_MS : START_LIMIT_MS,
-        );
+        await this.run(tracefs, program.text, { reasons, places }, emit);
         return;
       } catch (error) {
         const isSlow = this.child?.exitCode === null;
@@ -190,7 +184,6 @@ export class BpftraceSource implements Source {
     text: string,
     { reasons, places }: { reasons: ReadonlyMap<number, string>; places: readonly number[] },
     emit: (event: Event) => void,
-    patienceMs: number,
   ): Promise<void> {
     const bpftrace = [
       'bpftrace',
@@ -242,11 +235,11 @@ export class BpftraceSource implements Source {
       const limit = setTimeout(() => {
         reject(
           new CannotTraceError(
-            `bpftrace did not attach within ${String(patienceMs / 60_000)} min`,
+            `bpftrace did not attach within ${String(START_LIMIT_MS / 60_000)} min`,
             'try again, or with --verbose',
           ),
         );
-      }, patienceMs);
+      }, START_LIMIT_MS);
       ready.once('ready', () => {
         clearTimeout(limit);
         resolve();
