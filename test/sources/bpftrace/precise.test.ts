@@ -102,7 +102,7 @@ describe('the program that is made of the parts', () => {
 it('knows from what bpftrace says which part it is about', async () => {
   const { precise, text } = await composed(kernel(() => undefined));
   const about = (said: string): string[] => blamed(precise, text, said).map(({ part }) => part.file);
-  const line = text.split('\n').findIndex((one) => one.includes('struct nft_chain')) + 1;
+  const line = text.split('\n').findIndex((one) => one.includes('args->pkt->state')) + 1;
   expect(about('ERROR: Error attaching probe: kfunc:nf_tables:nft_immediate_eval')).toEqual(['chains.bt']);
   expect(about('ERROR: Could not resolve symbol: ip_vs_nat_xmit')).toEqual(['ipvs.bt']);
   expect(about('ERROR: something else')).toEqual([]);
