@@ -5,6 +5,7 @@ import { expectedIn, type Scenario } from '../../scripts/lab/scenarios/scenario.
 import { requestSchema } from '../../src/outputs/schema.ts';
 import type { Request } from '../../src/trace/request.ts';
 import { runNathop, type Ended } from '../support/nathop.ts';
+import { headerOf } from '../support/recording.ts';
 import { storyOf, tell, whoIs, type Case } from './story.ts';
 import { Attribution, type TracedLab } from './trace-lab.ts';
 
@@ -13,9 +14,11 @@ export function checkScenarios(scenarios: readonly Scenario[], trace: () => Prom
   let run: TracedLab;
   let attribution: Attribution;
   let replayed: Ended;
+  let precise: boolean;
 
   beforeAll(async () => {
     run = await trace();
+    precise = headerOf(run.recording).probes.set === 'precise';
     attribution = new Attribution(run);
     replayed = await runNathop(['replay', '-o', 'json', run.recording]);
   });
@@ -27,7 +30,7 @@ export function checkScenarios(scenarios: readonly Scenario[], trace: () => Prom
     const result = run.results.find((one) => one.scenario === scenario);
     for (const { dial, attempts, last } of result?.dials ?? []) {
       for (const attempt of attempts) checkAny(attribution.of(attempt));
-      checkLast({ lab: run.lab, scenario, dial, attempt: last, actual: attribution.of(last) });
+      checkLast({ lab: run.lab, scenario, dial, attempt: last, actual: attribution.of(last), precise });
     }
   });
 

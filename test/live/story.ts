@@ -70,6 +70,8 @@ export interface Case {
   readonly dial: Dial;
   readonly attempt: Attempt;
   readonly actual: Request;
+  /** Traced with the precise set: the kernel itself told hook and rule of what its rules did. */
+  readonly precise?: boolean;
 }
 
 /** The story of a dial's last attempt, as the lab's wiring, the scenario and the servers' answers have it. */
@@ -91,12 +93,14 @@ class Teller {
   readonly #expected: Expected;
   readonly #attempt: Attempt;
   readonly #mode: Identity['mode'];
+  readonly #precise: boolean;
   readonly #actual: Request;
   readonly #announced: Readonly<Record<string, ClusterNode>>;
 
-  constructor({ lab, scenario, dial, attempt, actual }: Case) {
+  constructor({ lab, scenario, dial, attempt, actual, precise = false }: Case) {
     this.#prefix = lab.prefix;
     this.#mode = lab.mode;
+    this.#precise = precise;
     this.#dial = dial;
     this.#expected = expectedIn(dial, lab.mode);
     this.#attempt = attempt;
@@ -161,7 +165,7 @@ class Teller {
     hops.push({
       ...this.#at(kind, stop.netns),
       hook,
-      hookObserved: false,
+      hookObserved: this.#precise,
       device: deviceOf(hook, stop),
       before: this.#ends(pair),
       after: this.#ends(after),
