@@ -68,13 +68,14 @@ for (const [name, measure] of Object.entries(parts)) {
   if (wanted.length === 0 ? name !== 'precise' : wanted.includes(name)) await measure();
 }
 
-function printCost(unit: string, { tool, perSecond, share, answered, told }: Cost): void {
+function printCost(unit: string, { tool, perSecond, share, startSeconds, cpu, answered, told }: Cost): void {
   const sums =
     told === undefined
       ? ''
       : `, told ${format(told.requests)} of ${format(answered)}` +
         `, ${format(told.eventsLost)} events lost, at least ${format(told.headsMissed)} heads missed`;
-  print(tool, `${format(perSecond)} ${unit}/s, ${share.toFixed(2)} of the untraced rate${sums}`);
+  const own = `, ready in ${startSeconds.toFixed(1)} s, ${percent(cpu)} of a core`;
+  print(tool, `${format(perSecond)} ${unit}/s, ${share.toFixed(2)} of the untraced rate${own}${sums}`);
 }
 
 function print(what: string, figure: string): void {

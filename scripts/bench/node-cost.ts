@@ -12,12 +12,17 @@ import type { LoadBench, LoadResult } from '../lab/load.ts';
 import { captureFilter } from '../../src/sources/capture/filter.ts';
 import { chooseTool } from '../../src/sources/capture/tool.ts';
 import { otherBpftrace } from './other-bpftrace.ts';
+import { processSeconds } from './process-time.ts';
 
 export interface Cost {
   tool: string;
   perSecond: number;
   /** Of the untraced rate; the untraced rate's own is 1. */
   share: number;
+  /** Until it traced; median. */
+  startSeconds: number;
+  /** Its processes' share of a processor while the load ran; median. What its probes take in others is in the rate. */
+  cpu: number;
   /** Requests answered in all rounds. */
   answered: number;
   /** In all rounds; undefined for tools that do not sum up. */
@@ -39,6 +44,8 @@ export interface Tool {
 }
 
 export interface Running {
+  /** None where nothing runs. */
+  readonly pid?: number | undefined;
   /** @returns what it sums up, if it does */
   stop(): Promise<Told | undefined>;
 }
@@ -111,6 +118,7 @@ async function pwruTool(): Promise<Tool | undefined> {
       const child = execa('pwru', args, { stdin: 'ignore', stdout: 'ignore', reject: false });
       await until(() => exists(ready));
       return {
+        pid: child.pid,
         async stop() {
           child.kill('SIGINT');
           await child;
@@ -139,34 +147,58 @@ async function measureTools(
 ): Promise<Cost[]> {
   const tools = [NOTHING, ...traced];
   const load = { ...how, concurrency: CONCURRENCY };
-  const results = new Map<string, { load: LoadResult; told: Told | undefined }[]>();
+  const results = new Map<string, Round[]>();
   const bench = await startLoadBench({ prefix: 'nb-' });
   try {
     await bench.measure({ ...load, seconds: 1 });
     for (let round = 0; round < rounds; round++) {
       for (const tool of tools) {
-        const running = await tool.start(bench);
-        const result = await bench.measure(load);
-        const told = await running.stop();
-        results.set(tool.name, [...(results.get(tool.name) ?? []), { load: result, told }]);
-        process.stderr.write(`  ${tool.name}: ${String(result.perSecond)}/s\n`);
+        const result = await measureRound(tool, bench, load);
+        results.set(tool.name, [...(results.get(tool.name) ?? []), result]);
+        process.stderr.write(`  ${tool.name}: ${String(result.load.perSecond)}/s\n`);
       }
     }
   } finally {
     await bench.down();
   }
-  const rate = (name: string): number => median((results.get(name) ?? []).map(({ load }) => load.perSecond));
+  const runsOf = (name: string): Round[] => results.get(name) ?? [];
+  const rate = (name: string): number => median(runsOf(name).map(({ load }) => load.perSecond));
   return tools.map(({ name }) => {
-    const runs = results.get(name) ?? [];
+    const runs = runsOf(name);
     const told = runs.flatMap((run) => run.told ?? []);
     return {
       tool: name,
       perSecond: rate(name),
       share: Math.round((rate(name) / rate(NOTHING.name)) * 100) / 100,
+      startSeconds: median(runs.map(({ startSeconds }) => startSeconds)),
+      cpu: median(runs.map(({ cpu }) => cpu)),
       answered: runs.reduce((sum, { load }) => sum + load.requests, 0),
       ...(told.length > 0 && { told: told.reduce(plus) }),
     };
   });
+}
+
+interface Round {
+  readonly load: LoadResult;
+  readonly told: Told | undefined;
+  readonly startSeconds: number;
+  readonly cpu: number;
+}
+
+async function measureRound(
+  tool: Tool,
+  bench: LoadBench,
+  load: Parameters<LoadBench['measure']>[0],
+): Promise<Round> {
+  const began = performance.now();
+  const running = await tool.start(bench);
+  const startSeconds = (performance.now() - began) / 1000;
+  const taken = (): Promise<number> =>
+    running.pid === undefined ? Promise.resolve(0) : processSeconds(running.pid);
+  const before = await taken();
+  const result = await bench.measure(load);
+  const cpu = ((await taken()) - before) / result.seconds;
+  return { load: result, told: await running.stop(), startSeconds, cpu };
 }
 
 const plus = (a: Told, b: Told): Told => ({
@@ -191,6 +223,7 @@ export function nathop(name: string, options: readonly string[], path?: string):
       });
       await until(() => exists(ready));
       return {
+        pid: child.pid,
         async stop() {
           child.kill('SIGINT');
           const { stderr } = await child;
@@ -225,6 +258,7 @@ function inRouter(name: string, command: readonly string[]): Tool {
       await sleep(700);
       if (child.exitCode !== null) throw new Error(`${name} did not run: ${(await child).stderr}`);
       return {
+        pid: child.pid,
         async stop() {
           child.kill('SIGINT');
           await child;
