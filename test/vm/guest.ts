@@ -5,6 +5,7 @@
  *
  * - `iptables`, `nftables`: every scenario, with kube-proxy in that mode.
  * - `ipvs`: what the nodes' virtual servers serve, kube-proxy in IPVS mode.
+ * - `conntrack`: what conntrack itself turns away.
  * - `part-a`, `part-b`: that part of a lab over two machines. It says `ready` on the terminal when all is attached, and
  *   waits for a line; part a then runs what crosses nodes.
  */
@@ -20,6 +21,7 @@ import { WIRE_DEVICE } from '../../scripts/vm/wire.ts';
 import { traceLab, type TracedLab } from '../live/trace-lab.ts';
 import {
   acrossNodes,
+  byConntrack,
   isRound,
   PREFIX,
   READY,
@@ -50,6 +52,8 @@ function trace(round: Round): Promise<TracedLab> {
       const standing = (): Promise<void> => turnToIpvs(PREFIX);
       return traceLab({ mode: 'iptables', prefix: PREFIX }, throughVirtualServers, { ...common, standing });
     }
+    case 'conntrack':
+      return traceLab({ mode: 'iptables', prefix: PREFIX }, byConntrack, common);
     case 'part-a':
       return tracePart('a');
     case 'part-b':

@@ -3,12 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attempt, DialResult, RunResult } from '../../scripts/lab/lab.ts';
 import { scenarios } from '../../scripts/lab/scenarios.ts';
+import { faultScenarios } from '../../scripts/lab/scenarios/faults.ts';
 import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
 import type { Identity } from '../../scripts/lab/topology.ts';
 import type { Ended } from '../support/nathop.ts';
 import { parseRequests, type TracedLab } from '../live/trace-lab.ts';
 
-export const ROUNDS = ['iptables', 'nftables', 'ipvs', 'part-a', 'part-b'] as const;
+export const ROUNDS = ['iptables', 'nftables', 'ipvs', 'conntrack', 'part-a', 'part-b'] as const;
 export type Round = (typeof ROUNDS)[number];
 export const isRound = (text: string): text is Round => (ROUNDS as readonly string[]).includes(text);
 
@@ -27,6 +28,11 @@ export const throughVirtualServers: readonly Scenario[] = scenarios.filter(({ id
   ),
 );
 
+/** What conntrack itself turns away: its table is full, and two connections that would be the same. */
+export const byConntrack: readonly Scenario[] = faultScenarios.filter(({ id }) =>
+  ['conntrack-full', 'snat-ports-exhausted'].includes(id),
+);
+
 /** Scenarios are on both sides, and named by their ids. */
 export interface Traced {
   readonly lab: Identity;
@@ -36,7 +42,7 @@ export interface Traced {
 
 export async function readTraced(folder: string): Promise<TracedLab> {
   const { lab, results, ended } = JSON.parse(await readFile(join(folder, TRACED), 'utf8')) as Traced;
-  const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
+  const byId = new Map([...scenarios, ...byConntrack].map((scenario) => [scenario.id, scenario]));
   return {
     lab,
     results: results.map(({ scenario: id, dials }) => resultOf(byId.get(id), dials)),
