@@ -44,8 +44,6 @@ const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
 /** A machine that is emulated and overloaded takes a minute and more. */
 const START_LIMIT_MS = 180_000;
-/** Where there is a choice the precise set is not waited for so long: tracepoints alone attach sooner. */
-const PATIENCE_MS = 60_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
 
