@@ -2,11 +2,10 @@
  * `npm run bench [engine|wire|view|start|loss|cost|l7…]`: the figures that the README states. Each is a median; the cost to
  * the node is measured in interleaved rounds beside what one would run instead.
  */
-import { cpus } from 'node:os';
 import { measureCost, measureHeadCost, measurePreciseCost } from './node-cost.ts';
-import type { Cost } from './node-cost.ts';
 import { measureEngine } from './engine.ts';
 import { measureLoss } from './loss.ts';
+import { format, percent, print, printCost, printMachine } from './print.ts';
 import { measureStart } from './start.ts';
 import { measureView } from './view.ts';
 import { measureWire } from './wire.ts';
@@ -49,7 +48,7 @@ const parts: Record<string, () => Promise<void> | void> = {
     for (const cost of await measureCost(COST_ROUNDS)) printCost('connections', cost);
   },
   async precise() {
-    for (const cost of await measurePreciseCost(COST_ROUNDS)) printCost('connections', cost);
+    for (const cost of await measurePreciseCost()) printCost('connections', cost);
   },
   async l7() {
     for (const requests of REQUESTS_A_CONNECTION) {
@@ -60,32 +59,8 @@ const parts: Record<string, () => Promise<void> | void> = {
 };
 
 const wanted = process.argv.slice(2);
-process.stdout.write(
-  `${String(cpus().length)} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}\n`,
-);
+printMachine();
 for (const [name, measure] of Object.entries(parts)) {
   // What this machine's kernel cannot do is measured where it is asked for.
   if (wanted.length === 0 ? name !== 'precise' : wanted.includes(name)) await measure();
-}
-
-function printCost(unit: string, { tool, perSecond, share, startSeconds, cpu, answered, told }: Cost): void {
-  const sums =
-    told === undefined
-      ? ''
-      : `, told ${format(told.requests)} of ${format(answered)}` +
-        `, ${format(told.eventsLost)} events lost, at least ${format(told.headsMissed)} heads missed`;
-  const own = `, ready in ${startSeconds.toFixed(1)} s, ${percent(cpu)} of a core`;
-  print(tool, `${format(perSecond)} ${unit}/s, ${share.toFixed(2)} of the untraced rate${own}${sums}`);
-}
-
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what}: ${figure}\n`);
-}
-
-function percent(share: number): string {
-  return `${String(Math.round(share * 100))} %`;
-}
-
-function format(value: number): string {
-  return value.toLocaleString('en');
 }

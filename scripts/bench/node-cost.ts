@@ -55,6 +55,9 @@ export const CONCURRENCY = 16;
 export const PATH = ['--detail', 'path'];
 const NAT = ['--detail', 'nat'];
 
+/** In a guest, where it takes a minute to attach. */
+const PRECISE_ROUNDS = { rounds: 3, seconds: 5 };
+
 interface Rounds {
   readonly rounds: number;
   readonly seconds: number;
@@ -92,7 +95,7 @@ export async function measureHeadCost(requests: number, how: Rounds): Promise<Co
 }
 
 /** Of the precise set beside tracepoints alone, and beside another tracer of the kernel's functions. */
-export async function measurePreciseCost(how: Rounds): Promise<Cost[]> {
+export async function measurePreciseCost(): Promise<Cost[]> {
   const tools: Tool[] = [
     nathop('nathop path, tracepoints', [...PATH, '--no-l7', '--probes', 'tracepoint']),
     nathop('nathop path, precise', [...PATH, '--no-l7', '--probes', 'precise']),
@@ -101,7 +104,7 @@ export async function measurePreciseCost(how: Rounds): Promise<Cost[]> {
     inRouter('conntrack -E', ['conntrack', '-E']),
   ];
   const pwru = await pwruTool();
-  return measureTools(pwru === undefined ? tools : [...tools, pwru], how);
+  return measureTools(pwru === undefined ? tools : [...tools, pwru], PRECISE_ROUNDS);
 }
 
 /** The functions that the precise set stands on, for the packets of the load alone. */

@@ -12,7 +12,7 @@ import { run } from '../lab/run.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Programs of the repository by the names they have in the guest. */
 export type Programs = Readonly<Record<string, string>>;
-const PROGRAMS: Programs = { lab: 'scripts/lab/main.ts', bench: 'scripts/bench/main.ts' };
+const PROGRAMS: Programs = { lab: 'scripts/lab/main.ts', bench: 'scripts/bench/precise.ts' };
 /** As they are; `cap` where it was compiled. */
 const COPIED = [
   ...['package.json', 'dist', 'probes'],
