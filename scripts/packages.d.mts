@@ -4,6 +4,5 @@ export const lab: readonly string[];
 export const build: readonly string[];
 export const services: readonly string[];
 export const test: readonly string[];
-export const test: readonly string[];
 export const bench: readonly string[];
 export const vm: readonly string[];

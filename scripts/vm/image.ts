@@ -1,15 +1,14 @@
 /**
- * Root file systems of Debian's releases, with kernel and the programs that nathop and the lab need. Made once,
- * with no mount and no network in the guest, and kept in the user's cache, where a fresh checkout finds them too.
+ * Root file systems of Debian's releases, provisioned as nodes are, with what the lab needs besides. Made once, and kept
+ * in the user's cache, where a fresh checkout finds them too: guests have no network.
  */
 import { createHash } from 'node:crypto';
-import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { FailedError } from '../../src/events/errors.ts';
-import { lab, runtime } from '../packages.mjs';
 import { run } from '../lab/run.ts';
 import { debianMirror } from './mirror.ts';
 import { programsOf, type Suite } from './suites.ts';
@@ -22,12 +21,11 @@ export interface Image {
   readonly disk: string;
 }
 
-const INIT = fileURLToPath(new URL('init.sh', import.meta.url));
+/** What the root file system is made of, besides Debian's packages. */
+const INGREDIENTS = ['customize.sh', 'init.sh', '../provision.sh', '../packages.txt'];
 export const INIT_IN_GUEST = '/sbin/nathop-init';
-const PACKAGES = ['linux-image-cloud-amd64', 'kmod', 'procps', 'ipset', 'ipvsadm', ...runtime, ...lab];
-/** What the first file system needs to be found by. */
-const EARLY_MODULES = ['virtio_pci', 'virtio_blk', 'ext4'];
 const DISK_SIZE = '3G';
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 const OPTIONS = [
   ...['--mode=root', '--variant=minbase', '--quiet'],
@@ -36,12 +34,6 @@ const OPTIONS = [
   ...['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*'].map(
     (path) => `--dpkgopt=path-exclude=${path}`,
   ),
-  // Written before the kernel is installed, which makes the initrd.
-  '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d" && ' +
-    `echo MODULES=list >"$1/etc/initramfs-tools/conf.d/nathop" && ` +
-    `echo ${EARLY_MODULES.join(' ')} | tr ' ' '\\n' >"$1/etc/initramfs-tools/modules"`,
-  // Where the project's disk is mounted, and how its program is called.
-  '--customize-hook=mkdir "$1/nathop"',
 ];
 
 /** @param say told what takes its time */
@@ -61,9 +53,8 @@ async function recipe(suite: Suite): Promise<string> {
     ...sources(suite, '', ''),
     ...kernelOf(suite),
     ...OPTIONS,
-    ...PACKAGES,
     DISK_SIZE,
-    await readFile(INIT, 'utf8'),
+    ...(await Promise.all(INGREDIENTS.map((name) => readFile(here(name), 'utf8')))),
   ];
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
 }
@@ -98,10 +89,9 @@ async function make(suite: Suite, folder: string, say: (text: string) => void): 
     await run('mmdebstrap', [
       ...OPTIONS,
       ...kernelOf(suite),
-      `--include=${PACKAGES.join(',')}`,
+      `--customize-hook=${here('customize.sh')}`,
       ...sources(suite, root, mirror),
     ]);
-    await install(root);
     const [kernel, initrd] = await Promise.all([bootFile(root, 'vmlinuz-'), bootFile(root, 'initrd.img-')]);
     await rename(kernel, join(work, 'vmlinuz'));
     await rename(initrd, join(work, 'initrd.img'));
@@ -112,12 +102,6 @@ async function make(suite: Suite, folder: string, say: (text: string) => void): 
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-async function install(root: string): Promise<void> {
-  const init = join(root, INIT_IN_GUEST);
-  await copyFile(INIT, init);
-  await chmod(init, 0o755);
 }
 
 async function bootFile(root: string, prefix: string): Promise<string> {

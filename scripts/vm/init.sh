@@ -20,7 +20,11 @@ modprobe br_netfilter
 modprobe virtio_net
 stty -F /dev/ttyS1 raw -echo
 cd /nathop || exit
-{ sh /mnt/job/run </dev/null; echo $? >/mnt/out/status; } 2>&1 | cat >/dev/ttyS1
+{
+    # As on any node; its packages are there.
+    sh scripts/provision.sh nathop.tgz && sh /mnt/job/run </dev/null
+    echo $? >/mnt/out/status
+} 2>&1 | cat >/dev/ttyS1
 tar -cf "$mailbox" -C /mnt/out .
 sync
 echo o >/proc/sysrq-trigger

@@ -9,11 +9,10 @@
  * - `part-a`, `part-b`: that part of a lab over two machines. It says `ready` on the terminal when all is attached, and
  *   waits for a line; part a then runs what crosses nodes.
  */
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
+import { execa } from 'execa';
 import { turnToIpvs } from '../../scripts/lab/ipvs.ts';
 import type { Part } from '../../scripts/lab/parts.ts';
 import { scenarios } from '../../scripts/lab/scenarios.ts';
@@ -69,11 +68,11 @@ function tracePart(part: Part): Promise<TracedLab> {
   );
 }
 
+/** A read of a terminal that nobody answers any more would keep Node.js from its end: another process reads. */
 async function attached(): Promise<void> {
-  const terminal = createReadStream(TERMINAL);
+  const answered = execa('head', ['--lines', '1'], { stdin: { file: TERMINAL } });
   console.log(READY);
-  await once(terminal, 'data');
-  terminal.destroy();
+  await answered;
 }
 
 async function leave(round: Round, { lab, results, ended, recording, folder }: TracedLab): Promise<void> {

@@ -3,7 +3,6 @@
  * node-b and its pods on the other, each with its own kernel and its own clock. Each is traced where it is; the two
  * recordings are merged here.
  */
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,9 +103,9 @@ inGuests(`a cluster over two machines, ${first} and ${second}`, () => {
 });
 
 async function saysReady({ output }: Terminal): Promise<void> {
-  const lines = createInterface(output);
-  for (;;) {
-    const [line] = (await once(lines, 'line')) as [string];
-    if (line.trim() === READY) return;
-  }
+  await new Promise<void>((resolve) => {
+    createInterface(output).on('line', (line) => {
+      if (line.trim() === READY) resolve();
+    });
+  });
 }
