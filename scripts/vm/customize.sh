@@ -13,11 +13,14 @@ printf '%s\n' virtio_pci virtio_blk ext4 >"$root/etc/initramfs-tools/modules"
 # Where the project's disk is mounted.
 mkdir "$root/nathop"
 install -m 755 "$here/init.sh" "$root/sbin/nathop-init"
-# Who signs for the registries on this machine, where that is somebody of its own.
-authorities=${NODE_EXTRA_CA_CERTS-}
-[ -z "$authorities" ] || install -D -m 644 "$authorities" "$root$authorities"
 
 work=$(mktemp -d -p "$root/tmp")
+inside=${work#"$root"}
 cp "$here/../provision.sh" "$here/../packages.txt" "$work"
-chroot "$root" sh "${work#"$root"}/provision.sh" --group lab --group guest
-rm -rf "$work"
+# Who signs for npm's registry on this machine, where that is somebody of its own.
+if [ -n "${NODE_EXTRA_CA_CERTS-}" ]; then
+    cp "$NODE_EXTRA_CA_CERTS" "$work/authorities"
+    export npm_config_cafile="$inside/authorities"
+fi
+chroot "$root" sh "$inside/provision.sh" --group lab --group guest
+rm -rf "$work" "$root/root/.npm"

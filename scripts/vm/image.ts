@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { FailedError } from '../../src/events/errors.ts';
 import { run } from '../lab/run.ts';
 import { debianMirror } from './mirror.ts';
@@ -25,6 +26,7 @@ export interface Image {
 const INGREDIENTS = ['customize.sh', 'init.sh', '../provision.sh', '../packages.txt'];
 export const INIT_IN_GUEST = '/sbin/nathop-init';
 const DISK_SIZE = '3G';
+const TAIL_LINES = 20;
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 const OPTIONS = [
@@ -36,8 +38,16 @@ const OPTIONS = [
   ),
 ];
 
+const made = new Map<Suite, Promise<Image>>();
+
 /** @param say told what takes its time */
-export async function imageOf(suite: Suite, say: (text: string) => void): Promise<Image> {
+export function imageOf(suite: Suite, say: (text: string) => void): Promise<Image> {
+  const image = made.get(suite) ?? findOrMake(suite, say);
+  made.set(suite, image);
+  return image;
+}
+
+async function findOrMake(suite: Suite, say: (text: string) => void): Promise<Image> {
   const folder = join(cacheFolder(), `${suite}-${await recipe(suite)}`);
   if (!(await isThere(folder))) await make(suite, folder, say);
   return {
@@ -86,12 +96,7 @@ async function make(suite: Suite, folder: string, say: (text: string) => void): 
   const work = await mkdtemp(join(cacheFolder(), `.${suite}-`));
   try {
     const root = join(work, 'root');
-    await run('mmdebstrap', [
-      ...OPTIONS,
-      ...kernelOf(suite),
-      `--customize-hook=${here('customize.sh')}`,
-      ...sources(suite, root, mirror),
-    ]);
+    await makeRoot([...OPTIONS, ...kernelOf(suite), ...sources(suite, root, mirror)]);
     const [kernel, initrd] = await Promise.all([bootFile(root, 'vmlinuz-'), bootFile(root, 'initrd.img-')]);
     await rename(kernel, join(work, 'vmlinuz'));
     await rename(initrd, join(work, 'initrd.img'));
@@ -102,6 +107,20 @@ async function make(suite: Suite, folder: string, say: (text: string) => void): 
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** Where it fails, what it said last says why. */
+async function makeRoot(args: readonly string[]): Promise<void> {
+  const customize = `--customize-hook=${here('customize.sh')}`;
+  const { failed, shortMessage, stderr } = await execa('mmdebstrap', [customize, ...args], {
+    reject: false,
+    env: { LC_ALL: 'C' },
+  });
+  if (failed)
+    throw new FailedError(
+      shortMessage ?? 'mmdebstrap failed',
+      stderr.split('\n').slice(-TAIL_LINES).join('\n'),
+    );
 }
 
 async function bootFile(root: string, prefix: string): Promise<string> {
