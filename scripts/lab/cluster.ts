@@ -104,7 +104,7 @@ async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
 }
 
 /** An emulated machine takes its time over it. */
-const END_LIMIT_MS = 10_000;
+const END_LIMIT_MS = 60_000;
 
 async function endProcesses(namespace: string): Promise<void> {
   const end = Date.now() + END_LIMIT_MS;

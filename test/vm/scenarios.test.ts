@@ -9,7 +9,7 @@ import { emulated, Guests, releases } from './guests.ts';
 import { readTraced } from './traced.ts';
 
 const inGuests = await emulated();
-const SECONDS = 1_200;
+const SECONDS = 1_800;
 
 inGuests('the scenarios, traced in guests', () => {
   const guests = new Guests();

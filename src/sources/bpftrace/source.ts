@@ -42,8 +42,8 @@ const MAX_NETNS = 8;
 /** Keys a map of the program holds; what comes above is counted as withheld. */
 const MAP_KEYS = 65_536;
 const METERS_PER_SECOND = 4;
-/** A machine that is emulated and overloaded takes a minute and more. */
-const START_LIMIT_MS = 180_000;
+/** A machine that is emulated and overloaded takes minutes. */
+const START_LIMIT_MS = 600_000;
 const STOP_LIMIT_MS = 2_000;
 const DRAIN_LIMIT_MS = 5_000;
 
