@@ -14,7 +14,7 @@ import { labelsOfSoak, soak } from '../test/live/soak.ts';
 import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
 import { Guests } from '../test/vm/guests.ts';
-import { readTraced } from '../test/vm/traced.ts';
+import { readTraced, type Round } from '../test/vm/traced.ts';
 import { labelsOf, type Label } from './lab/labels.ts';
 import type { Program } from './lab/network.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
@@ -58,14 +58,26 @@ if (isWanted('ordinary')) {
   await keep('ordinary', run, labelsOfSoak(run.requests));
 }
 
-// Not without being named: it boots a virtual machine, since not every kernel has IPVS.
-if (wanted.includes('ipvs')) {
+// Not without being named: they boot a virtual machine, since not every kernel has IPVS, or lets its functions be traced.
+if (wanted.includes('ipvs')) await recordInGuest('tracepoint', { ipvs: 'ipvs' });
+if (wanted.includes('precise')) {
+  await recordInGuest('precise', {
+    iptables: 'precise-lab-iptables',
+    nftables: 'precise-lab-nftables',
+    ipvs: 'precise-ipvs',
+  });
+}
+
+/** @param names what each round's recording is called */
+async function recordInGuest(set: string, names: Partial<Readonly<Record<Round, string>>>): Promise<void> {
   const guests = new Guests();
   try {
-    const command = 'traced-lab ipvs -- --probes tracepoint --no-l7';
-    const { folder } = await guests.run('trixie', { command, seconds: 1_200 });
-    const run = await readTraced(join(folder, 'ipvs'));
-    await keep('ipvs', run, labelsOf(run.results, 'iptables'), run.lab.prefix);
+    const command = `traced-lab ${Object.keys(names).join(' ')} -- --probes ${set} --no-l7`;
+    const { folder } = await guests.run('trixie', { command, seconds: 1_800 });
+    for (const [round, name] of Object.entries(names)) {
+      const run = await readTraced(join(folder, round));
+      await keep(name, run, labelsOf(run.results, run.lab.mode), run.lab.prefix);
+    }
   } finally {
     await guests.remove();
   }

@@ -21,7 +21,9 @@ const names = [
   ]),
   'ordinary',
   'ipvs',
-  // Of a 7.2 kernel with the precise set, in a virtual machine.
+  // With the precise set, in virtual machines: on a 6.12 kernel, and on a 7.2 one.
+  ...MODES.map((mode) => `precise-lab-${mode}`),
+  'precise-ipvs',
   ...MODES.map((mode) => `precise-${mode}`),
 ];
 
