@@ -136,7 +136,7 @@ export class Connection {
   doubts: readonly string[] = NONE;
   /** Events lost before it began; what was lost since may have hit it. */
   readonly lostBefore: number;
-  /** Events lost before the client asked last, which tells that nothing had been answered until then. */
+  /** Events lost in bulk before the client asked last, which tells that nothing had been answered until then. */
   lostAsked: number;
   /** State given out, if it was given out already. */
   emitted: State | undefined;
@@ -156,8 +156,9 @@ export class Connection {
     isn: number;
     beginningSeen: boolean;
     lostBefore: number;
+    lostAsked: number;
   }) {
-    const { client, origin, at, isn, beginningSeen, lostBefore } = first;
+    const { client, origin, at, isn, beginningSeen, lostBefore, lostAsked } = first;
     this.protocol = client.protocol;
     this.firstSeen = client;
     this.client = client;
@@ -167,7 +168,7 @@ export class Connection {
     this.lastAt = at;
     this.beginningSeen = beginningSeen;
     this.lostBefore = lostBefore;
-    this.lostAsked = lostBefore;
+    this.lostAsked = lostAsked;
   }
 
   entryIn(netns: NetnsId, zone: number, original: Tuple): Entry | undefined {

@@ -6,6 +6,7 @@ import type {
   DropEvent,
   EntryEvent,
   IcmpErrorEvent,
+  LostEvent,
   NatEvent,
   NetnsId,
   PacketEvent,
@@ -70,6 +71,11 @@ export class Correlator {
   /** By flow, until the drop is told that follows. */
   private readonly refusedEntries = new Map<string, RefusedEntryEvent>();
   readonly losses = new Losses();
+  /**
+   * Of these, what is lost in bulk: it may hold all sightings of an answer, so that silence tells nothing. What the
+   * kernel skips is one here and there, all day long on a busy node, and the connection's next packet makes good for it.
+   */
+  readonly gaps = new Losses();
   /** When the probes began to tell; unknown until they do. */
   startedAt = -Infinity;
 
@@ -110,6 +116,11 @@ export class Correlator {
       else connection.meets({ clash: { tuple: event.conntrack.reply, holder: holder.client } });
     }
     return connection;
+  }
+
+  lost({ at, count, where }: LostEvent): void {
+    this.losses.add(at, count);
+    if (where !== 'skipped') this.gaps.add(at, count);
   }
 
   /** What the kernel tells of an entry; the packet that shows it comes later, as a rule. */
@@ -170,7 +181,7 @@ export class Correlator {
     const found = this.closest(event, event.tuple, true);
     if (found === undefined) return undefined;
     found.retransmits++;
-    found.lostAsked = this.losses.before(event.at);
+    found.lostAsked = this.gaps.before(event.at);
     found.lastAt = event.at;
     const direction = this.directionOf(found, event.netns, event.tuple);
     const stall = stallAfter(found.trouble.stall, direction, event);
@@ -506,6 +517,7 @@ export class Correlator {
       isn,
       beginningSeen,
       lostBefore: this.losses.before(at),
+      lostAsked: this.gaps.before(at),
     });
     this.table.add(connection);
     return connection;
@@ -628,7 +640,7 @@ export class Correlator {
     );
     if (!this.isRetry(connection, event, before)) return;
     connection.retry(at - RETRY_NS, before);
-    connection.lostAsked = this.losses.before(at);
+    connection.lostAsked = this.gaps.before(at);
     // An answer to the last one may still be heard; one to those before was not.
     const untaken = connection.answered && at - connection.firstAt > UNANSWERED_NS && !isSpokenOn(connection);
     if (untaken) connection.meets({ untaken });

@@ -158,7 +158,7 @@ export class Engine {
         this.knowledge.take(event);
         return undefined;
       case 'lost':
-        this.correlator.losses.add(event.at, event.count);
+        this.correlator.lost(event);
         return undefined;
       case 'probes':
         if (this.correlator.startedAt < 0) this.correlator.startedAt = event.at;
@@ -196,7 +196,7 @@ export class Engine {
     this.sweptAt = at;
     for (const connection of this.table.all()) {
       if (connection.endedAt === 0) {
-        if (noteSilence(connection, at, this.correlator.losses.total)) this.ending.push(connection);
+        if (noteSilence(connection, at, this.correlator.gaps.total)) this.ending.push(connection);
       } else if (isSpent(connection, stateOf(connection, this.level), at, this.hearing)) {
         this.table.remove(connection);
       }

@@ -98,7 +98,7 @@ function isGivenUp(connection: Connection): boolean {
 
 /**
  * Called as time passes.
- * @param lost events lost so far
+ * @param lost events lost in bulk so far
  * @returns whether the silence has ended it
  */
 export function noteSilence(connection: Connection, at: number, lost: number): boolean {

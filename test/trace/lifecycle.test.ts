@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { LostEvent } from '../../src/events/event.ts';
 import { requestsOf } from '../support/engine.ts';
 import { traffic } from '../support/traffic.ts';
 import type { Plan } from '../support/traffic.ts';
@@ -35,5 +36,24 @@ describe('where one end alone is traced', () => {
     ['client', 'silent', 'unanswered'],
   ] as const)('the %s of one that is %s: %s', (end, fate, state) => {
     expect(statesFrom(end, fate)).toEqual([state]);
+  });
+});
+
+describe('silence', () => {
+  const { events } = traffic([{ ...PLAN, fate: 'silent' }]);
+  const began = events.find(({ kind }) => kind === 'packet')?.at ?? 0;
+  const losing = (where: LostEvent['where']): string[] => {
+    const lost: LostEvent = { kind: 'lost', at: began + 1_000_000_000, count: 1, where };
+    const until = { kind: 'tick', at: began + 8_000_000_000 } as const;
+    const early = events.filter(({ at }) => at <= lost.at);
+    return requestsOf([...early, lost, until]).map(({ state }) => state);
+  };
+
+  it('tells nothing where the answer may be among what was lost in bulk', () => {
+    expect(losing('kernel')).toEqual(['open']);
+  });
+
+  it('is believed where the kernel skipped a run here and there', () => {
+    expect(losing('skipped')).toEqual(['unanswered']);
   });
 });
