@@ -19,7 +19,8 @@ import { emulated, Guests, releases } from './guests.ts';
 import { readTraced, type Round } from './traced.ts';
 
 const inGuests = await emulated();
-const SECONDS = 1_800;
+/** Each round attaches anew, which is most of it. */
+const SECONDS = 2_400;
 /** In every round: IPVS's part needs the module, which is there where a virtual server is. */
 const PARTS: Readonly<Record<string, ProbeChoice['by']>> = {
   'NAT as the kernel does it': 'fentry',
@@ -40,7 +41,7 @@ inGuests('the precise set, traced in guests', () => {
     beforeAll(async () => {
       const command = `traced-lab ${ROUNDS.join(' ')} -- --probes precise --no-l7`;
       answer = await guests.run(release, { command, seconds: SECONDS });
-    });
+    }, SECONDS * 1_000);
     const read = (round: Round): Promise<TracedLab> => readTraced(join(answer.folder, round));
 
     describe.each(MODES)('with kube-proxy in %s mode', (mode) => {
