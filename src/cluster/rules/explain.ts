@@ -47,7 +47,7 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
   const end: End = {
     kind: 'source',
     place: { ip: after.src, port: after.sport },
-    masquerade: kind === 'masquerade',
+    target: kind,
   };
   const entry: Hook = isSentHere(rewrite, isLocal) ? 'OUTPUT' : 'PREROUTING';
   const translated = !sameTuple(rewrite.original, rewrite.before);
@@ -57,8 +57,7 @@ export function explainRewrite(chains: BaseChains, rewrite: Rewrite, isLocal: Is
     [entry, rewrite.hook],
   ];
   const explained = attempt(chains, ways, rewrite, end, isLocal, budget);
-  const verdicts = kind === 'masquerade' ? (['masquerade'] as const) : (['snat', 'masquerade'] as const);
-  const { found, source, overruled } = besides(chains, explained, rewrite.evaluated, verdicts);
+  const { found, source, overruled } = besides(chains, explained, rewrite.evaluated, [kind]);
   if (!found) return overruled;
   const packet = packetOf(rewrite.before, wayOf(rewrite, entry), isLocal, translated);
   return { ...sourceRuleOf(found, packet, source), ...overruled };
@@ -95,7 +94,7 @@ export function explainUnmarked(
     packet,
     translated: packet,
   };
-  const end: End = { kind: 'source', place: undefined, masquerade: false };
+  const end: End = { kind: 'source', place: undefined, target: undefined };
   const outcome = search({ stages: [stage], translation: 0, end }, { assumptions: 0 }, { left: BUDGET });
   return outcome ? sourceRuleOf(outcome, packet) : {};
 }

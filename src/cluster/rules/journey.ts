@@ -30,8 +30,12 @@ export interface Stage {
 
 export type End =
   | { readonly kind: 'destination'; readonly place: Place }
-  /** Without a place, it may be rewritten to any. */
-  | { readonly kind: 'source'; readonly place: Place | undefined; readonly masquerade: boolean }
+  /** Without a place, it may be rewritten to any; without a target, by SNAT or MASQUERADE. */
+  | {
+      readonly kind: 'source';
+      readonly place: Place | undefined;
+      readonly target: 'snat' | 'masquerade' | undefined;
+    }
   | { readonly kind: 'refused'; readonly how: 'drop' | 'reject' };
 
 /** What may be supposed where the rules as read do not lead to what was seen. */

@@ -220,7 +220,7 @@ class Search {
     const given = { packet, mark: cursor.state.mark, hook: cursor.stage.hook };
     const side = verdict.kind === 'dnat' || verdict.kind === 'redirect' ? 'destination' : 'source';
     if (this.#isLast(cursor) && end.kind === side) {
-      if (end.kind === 'source' && end.masquerade && verdict.kind !== 'masquerade') return undefined;
+      if (end.kind === 'source' && (end.target ?? verdict.kind) !== verdict.kind) return undefined;
       const fits = end.place === undefined || leadsTo(verdict, end.place, given) !== 'no';
       return fits ? this.#found(by, cursor.state) : undefined;
     }

@@ -117,6 +117,12 @@ describe('rules by hand', () => {
     expect(source(rules, { ...out, out: 'wlan0', masquerade: '203.0.113.9:20001' }).rule).toBeUndefined();
   });
 
+  it('what is seen to be SNAT no MASQUERADE did, though it leads there', () => {
+    const out = { in: 'eth1', out: 'ppp0', from: '192.168.7.9:1000', to: '198.51.100.1:80' };
+    expect(source(rules, { ...out, masquerade: '203.0.113.9:20001' }).rule).toBeDefined();
+    expect(source(rules, { ...out, snat: '203.0.113.9:20001' })).toEqual({});
+  });
+
   it.each([
     { to: '10.0.0.1:23', kind: 'reject', hook: 'INPUT', text: '--reject-with tcp-reset' },
     { to: '10.0.0.1:80', kind: 'drop', hook: 'INPUT', text: '-P INPUT DROP' },
