@@ -15,6 +15,7 @@ import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts
 import { runNathop } from '../test/support/nathop.ts';
 import { Guests } from '../test/vm/guests.ts';
 import { readTraced, type Round } from '../test/vm/traced.ts';
+import { traceTwice } from '../test/vm/two-machines.ts';
 import { labelsOf, type Label } from './lab/labels.ts';
 import type { Program } from './lab/network.ts';
 import { requestsAndNames, scenarios } from './lab/scenarios.ts';
@@ -24,6 +25,9 @@ import type { Scenario } from './lab/scenarios/scenario.ts';
 import { MODES, type Mode } from './lab/topology.ts';
 
 const FOLDER = fileURLToPath(new URL('../test/recordings/', import.meta.url));
+/** Instead of the one that it was made on. */
+type Machine = Pick<RecordingHeader, 'node' | 'boot'>;
+const LAB: Machine = { node: 'lab', boot: '00000000-0000-4000-8000-000000000000' };
 /** Stands in no other name, and so can be taken out of all. */
 const PREFIX = 'fixture-';
 /** What nobody answers is told so after 5 s. */
@@ -58,7 +62,7 @@ if (isWanted('ordinary')) {
   await keep('ordinary', run, labelsOfSoak(run.requests));
 }
 
-// Not without being named: they boot a virtual machine, since not every kernel has IPVS, or lets its functions be traced.
+// Not without being named: they boot virtual machines, since not every kernel has IPVS, or lets its functions be traced.
 if (wanted.includes('ipvs')) await recordInGuest('tracepoint', { ipvs: 'ipvs' });
 if (wanted.includes('precise')) {
   await recordInGuest('precise', {
@@ -78,6 +82,16 @@ async function recordInGuest(set: string, names: Partial<Readonly<Record<Round, 
       const run = await readTraced(join(folder, round));
       await keep(name, run, labelsOf(run.results, run.lab.mode), run.lab.prefix);
     }
+  } finally {
+    await guests.remove();
+  }
+}
+
+if (wanted.includes('two-nodes')) {
+  const guests = new Guests();
+  try {
+    const { run, recordings } = await traceTwice(guests, ['trixie', 'trixie']);
+    await keepTwice('two-nodes', recordings, run.lab.prefix);
   } finally {
     await guests.remove();
   }
@@ -113,10 +127,7 @@ async function keep(
 ): Promise<void> {
   try {
     const path = join(FOLDER, `${name}.nathop`);
-    writeFileSync(
-      path,
-      gzipSync(withoutTheMachine(gunzipSync(readFileSync(recording)).toString(), prefix), { level: 9 }),
-    );
+    writeWithoutTheMachine(recording, path, prefix, LAB);
     const { stdout } = await runNathop(['replay', '-o', 'json', path]);
     if (stdout !== ended.stdout.replaceAll(prefix, ''))
       throw new Error(`${name}: the recording without the machine's own names replays to something else`);
@@ -127,8 +138,28 @@ async function keep(
   }
 }
 
+/** The two recordings of a lab over two machines, and what they replay to together. */
+async function keepTwice(name: string, recordings: readonly string[], prefix: string): Promise<void> {
+  const paths = recordings.map((recording, index) => {
+    const part = ['a', 'b'][index] ?? '';
+    const path = join(FOLDER, `${name}-${part}.nathop`);
+    writeWithoutTheMachine(recording, path, prefix, {
+      node: `machine-${part}`,
+      boot: `${LAB.boot.slice(0, -1)}${part}`,
+    });
+    return path;
+  });
+  const { stdout } = await runNathop(['replay', '-o', 'json', ...paths]);
+  writeFileSync(join(FOLDER, `${name}.jsonl`), stdout);
+}
+
+function writeWithoutTheMachine(recording: string, path: string, prefix: string, machine: Machine): void {
+  const text = withoutTheMachine(gunzipSync(readFileSync(recording)).toString(), prefix, machine);
+  writeFileSync(path, gzipSync(text, { level: 9 }));
+}
+
 /** What the recording says of the machine that it was made on is not the lab's. */
-function withoutTheMachine(text: string, prefix: string): string {
+function withoutTheMachine(text: string, prefix: string, machine: Machine): string {
   const [first = '', ...lines] = text.trimEnd().split('\n');
   const header = JSON.parse(first) as RecordingHeader;
   const events = lines.slice(0, -1).map((line) => JSON.parse(line) as Event);
@@ -138,8 +169,7 @@ function withoutTheMachine(text: string, prefix: string): string {
   const all: readonly unknown[] = [
     {
       ...header,
-      node: 'lab',
-      boot: '00000000-0000-4000-8000-000000000000',
+      ...machine,
       names: header.names.filter(isOurs),
     },
     ...kept,

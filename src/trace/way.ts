@@ -109,8 +109,13 @@ function inOrder(crossings: readonly Crossing[], knowledge: Knowledge): readonly
   const isMisplaced = ({ from }: (typeof way)[number], index: number): boolean => {
     const place = predecessor(from);
     if (place === -1 || place === index) return false;
-    return place > index || (index > place + 1 && way[place + 1]?.from !== from);
+    if (place > index) return !leadsOn(index, place);
+    return index > place + 1 && way[place + 1]?.from !== from;
   };
+  // What led on to the one that comes back to the same entrance was there before it, by a way that is not known: from
+  // another machine.
+  const leadsOn = (begin: number, end: number): boolean =>
+    way.slice(begin, end).every(({ to }, index) => to !== undefined && to === way[begin + index + 1]?.from);
   // Each round puts one in its place; a way that leads back to itself ends the rounds all the same.
   for (let rounds = way.length; rounds > 0; rounds--) {
     const index = way.findIndex(isMisplaced);

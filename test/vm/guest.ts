@@ -9,10 +9,11 @@
  * - `part-a`, `part-b`: that part of a lab over two machines. It says `ready` on the terminal when all is attached, and
  *   waits for a line; part a then runs what crosses nodes.
  */
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { execa } from 'execa';
 import { turnToIpvs } from '../../scripts/lab/ipvs.ts';
 import type { Part } from '../../scripts/lab/parts.ts';
 import { scenarios } from '../../scripts/lab/scenarios.ts';
@@ -70,9 +71,12 @@ function tracePart(part: Part): Promise<TracedLab> {
 
 /** A read of a terminal that nobody answers any more would keep Node.js from its end: another process reads. */
 async function attached(): Promise<void> {
-  const answered = execa('head', ['--lines', '1'], { stdin: { file: TERMINAL } });
+  const terminal = await open(TERMINAL);
+  const reader = spawn('head', ['--lines', '1'], { stdio: [terminal.fd, 'ignore', 'inherit'] });
+  const answered = once(reader, 'close');
   console.log(READY);
   await answered;
+  await terminal.close();
 }
 
 async function leave(round: Round, { lab, results, ended, recording, folder }: TracedLab): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Attempt, DialResult, RunResult } from '../../scripts/lab/lab.ts';
 import { scenarios } from '../../scripts/lab/scenarios.ts';
 import { faultScenarios } from '../../scripts/lab/scenarios/faults.ts';
-import type { Dial, Scenario } from '../../scripts/lab/scenarios/scenario.ts';
+import { expectedIn, type Dial, type Scenario } from '../../scripts/lab/scenarios/scenario.ts';
 import type { Identity } from '../../scripts/lab/topology.ts';
 import type { Ended } from '../support/nathop.ts';
 import { parseRequests, type TracedLab } from '../live/trace-lab.ts';
@@ -22,8 +22,9 @@ export const READY = 'ready';
 const PATIENCE_MS = 30_000;
 const patiently = (scenario: Scenario): Scenario => ({
   ...scenario,
-  dials: scenario.dials.map((dial) => ({ ...dial, timeoutMs: PATIENCE_MS })),
+  dials: scenario.dials.map((dial) => ({ ...dial, ...(isAnswered(dial) && { timeoutMs: PATIENCE_MS }) })),
 });
+const isAnswered = (dial: Dial): boolean => expectedIn(dial, 'iptables').outcome === 'answered';
 
 /** What needs both machines of a lab over two. */
 export const acrossNodes: readonly Scenario[] = scenarios
