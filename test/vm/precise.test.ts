@@ -63,14 +63,13 @@ inGuests('the precise set, traced in guests', () => {
     describe('with kube-proxy in IPVS mode', () => {
       it('sees IPVS choose a server, in the hook in which it does', async () => {
         const run = await read('ipvs');
-        const dnats = lastRequests(run).flatMap(({ hops }) => hops.filter(({ kind }) => kind === 'dnat'));
-        const seen = dnats.map(({ hook, hookObserved, rule }) => ({
-          hook,
-          hookObserved,
-          table: rule?.table,
-        }));
-        const hooks = ['INPUT', 'INPUT', 'OUTPUT', 'INPUT'];
-        expect(seen).toEqual(hooks.map((hook) => ({ hook, hookObserved: true, table: 'ipvs' })));
+        const requests = lastRequests(run);
+        expect(requests.length).toBeGreaterThan(3);
+        for (const { hops, client } of requests) {
+          const hook = client.kind === 'node' ? 'OUTPUT' : 'INPUT';
+          const dnats = hops.filter(({ kind }) => kind === 'dnat');
+          expect(dnats).toMatchObject([{ hook, hookObserved: true, rule: { table: 'ipvs' } }]);
+        }
         expect(eventsOf(run.recording).filter((e) => e.kind === 'nat' && e.what === 'ipvs')).not.toEqual([]);
       });
     });
