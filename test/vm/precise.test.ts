@@ -14,11 +14,15 @@ import type { Request } from '../../src/trace/request.ts';
 import { checkScenarios } from '../live/scenario-checks.ts';
 import { Attribution, type TracedLab } from '../live/trace-lab.ts';
 import { checkSeenByKernel } from '../support/kernel-rules.ts';
+import { group } from '../support/live.ts';
 import { headerOf } from '../support/recording.ts';
 import { emulated, Guests, releases } from './guests.ts';
 import { readTraced, type Round } from './traced.ts';
 
-const inGuests = await emulated();
+/** Bullseye's kernel describes no module's functions: kprobes are all there is to it. */
+const described = releases.filter((release) => release !== 'bullseye');
+const inGuests =
+  described.length > 0 ? await emulated() : group('no kernel is named that describes its functions');
 /** Each round attaches anew, which is most of it. */
 const SECONDS = 2_400;
 /** In every round: IPVS's part needs the module, which is there where a virtual server is. */
@@ -36,7 +40,7 @@ inGuests('the precise set, traced in guests', () => {
   const guests = new Guests();
   afterAll(() => guests.remove());
 
-  describe.each(releases)('on %s', (release) => {
+  describe.each(described)('on %s', (release) => {
     let answer: Answer;
     beforeAll(async () => {
       const command = `traced-lab ${ROUNDS.join(' ')} -- --probes precise --no-l7`;
