@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../scripts/lab/lab.ts';
+import type { Answer } from '../../scripts/vm/machine.ts';
 import type { Hop, Request } from '../../src/trace/request.ts';
 import { Attribution, type TracedLab } from '../live/trace-lab.ts';
 import { runNathop } from '../support/nathop.ts';
@@ -9,21 +10,29 @@ import { emulated, Guests, releases } from './guests.ts';
 import { PREFIX, readTraced } from './traced.ts';
 
 const inGuests = await emulated();
-const SECONDS = 900;
+const SECONDS = 1_500;
 
 inGuests('kube-proxy in IPVS mode, traced in guests', () => {
   const guests = new Guests();
   afterAll(() => guests.remove());
 
   describe.each(releases)('on %s', (release) => {
+    let answer: Answer;
     let run: TracedLab;
     let attribution: Attribution;
 
     beforeAll(async () => {
       const command = 'traced-lab ipvs -- --probes tracepoint --no-l7';
-      const answer = await guests.run(release, { command, seconds: SECONDS });
+      answer = await guests.run(release, { command, seconds: SECONDS });
       run = await readTraced(join(answer.folder, 'ipvs'));
       attribution = new Attribution(run);
+    });
+
+    it('is a node as provision.sh makes them, with nothing left to install', () => {
+      const said = answer.output.split('\n').filter((line) => line.startsWith('provision: '));
+      expect(said).toEqual([
+        expect.stringMatching(/^provision: nathop \S+ is at \/usr\/local\/bin\/nathop$/),
+      ]);
     });
 
     const last = (id: string): { request: Request; served: RunResult['dials'][number]['last'] } => {
