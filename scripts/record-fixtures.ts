@@ -11,7 +11,7 @@ import type { Event, NameEvent, NetnsId } from '../src/events/event.ts';
 import type { RecordingEnd, RecordingHeader } from '../src/events/recording.ts';
 import { CASES, everything, settings, UNDER_ALL } from '../test/live/causes.ts';
 import { labelsOfSoak, soak } from '../test/live/soak.ts';
-import { Attribution, traceLab, type TracedLab } from '../test/live/trace-lab.ts';
+import { Attribution, traceLab, UNANSWERED_MS, type TracedLab } from '../test/live/trace-lab.ts';
 import { runNathop } from '../test/support/nathop.ts';
 import { Guests } from '../test/vm/guests.ts';
 import { readTraced, type Round } from '../test/vm/traced.ts';
@@ -30,9 +30,6 @@ type Machine = Pick<RecordingHeader, 'node' | 'boot'>;
 const LAB: Machine = { node: 'lab', boot: '00000000-0000-4000-8000-000000000000' };
 /** Stands in no other name, and so can be taken out of all. */
 const PREFIX = 'fixture-';
-/** What nobody answers is told so after 5 s. */
-const UNANSWERED_MS = 5_500;
-
 /** Seconds of ordinary traffic: each pattern a few times. */
 const SOAK_SECONDS = 6;
 

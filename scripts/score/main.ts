@@ -5,16 +5,13 @@
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { traceLab } from '../../test/live/trace-lab.ts';
+import { traceLab, UNANSWERED_MS } from '../../test/live/trace-lab.ts';
 import { labelsOf } from '../lab/labels.ts';
 import { allScenarios } from '../lab/scenarios.ts';
 import { MODES, type Mode } from '../lab/topology.ts';
 import { kept, scoreKept } from './kept.ts';
 import { precisionOf, recallOf, score, sum } from './score.ts';
 import type { Score, Tally } from './score.ts';
-
-/** What nobody answers is told so after 5 s. */
-const UNANSWERED_MS = 5_500;
 
 const { values, positionals } = parseArgs({
   options: { live: { type: 'boolean', default: false }, mode: { type: 'string', multiple: true } },

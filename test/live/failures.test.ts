@@ -13,11 +13,9 @@ import type { Request } from '../../src/trace/request.ts';
 import { traced } from '../support/live.ts';
 import { runNathop, type Ended } from '../support/nathop.ts';
 import { lastOf, requestsOf } from './requests.ts';
-import { traceLab, type TracedLab } from './trace-lab.ts';
+import { traceLab, UNANSWERED_MS, type TracedLab } from './trace-lab.ts';
 
 const tracing = await traced();
-/** What nobody answers is told so after 5 s. */
-const UNANSWERED_MS = 5_500;
 /** Many scenarios wait for what does not come. */
 const PATIENCE_MS = 500_000;
 

@@ -12,11 +12,9 @@ import type { Request } from '../../src/trace/request.ts';
 import { traced } from '../support/live.ts';
 import { runNathop, type Ended } from '../support/nathop.ts';
 import { actualStory, expectedStory, lastOf, lookUpsOf, pathsOf, requestsOf } from './requests.ts';
-import { traceLab, type TracedLab } from './trace-lab.ts';
+import { traceLab, UNANSWERED_MS, type TracedLab } from './trace-lab.ts';
 
 const tracing = await traced();
-/** What nobody answers is told so after 5 s. */
-const UNANSWERED_MS = 5_500;
 const withRequests = requestsAndNames.filter(({ dials }) => dials.some(({ http }) => http !== undefined));
 const titleOf = ({ row, id, title }: Scenario): string => `${row} ${id}: ${title}`;
 const withNames = requestsAndNames.filter(({ dials }) => dials.some(({ http }) => http === undefined));

@@ -11,6 +11,8 @@ import type { Request } from '../../src/trace/request.ts';
 import { startTestLab } from '../support/lab.ts';
 import { Nathop, type Ended } from '../support/nathop.ts';
 
+/** What nobody answers is told so after 5 s: where that is waited for, to settle takes so long. */
+export const UNANSWERED_MS = 5_500;
 /** What ended is told when it has settled: half a second of silence after the last dial is enough. */
 const SETTLED_MS = 500;
 

@@ -12,7 +12,7 @@ import type { Dial, Expected, Scenario } from '../../scripts/lab/scenarios/scena
 import { MODES, NODE_A, NODE_B, type Mode } from '../../scripts/lab/topology.ts';
 import type { RemedyKind, Request, WhatIf } from '../../src/trace/request.ts';
 import { traced } from '../support/live.ts';
-import { Attribution, traceLab } from './trace-lab.ts';
+import { Attribution, traceLab, UNANSWERED_MS } from './trace-lab.ts';
 
 const tracing = await traced();
 
@@ -103,7 +103,7 @@ async function trace(
 ): Promise<ReadonlyMap<string, Request>> {
   const changes = changed.flatMap((served) => localPolicy(mode, served));
   // What is dropped is told so when it has been silent for 5 s.
-  const run = await traceLab({ mode, prefix: 'nw-', changes }, scenarios, { settleMs: 5_500 });
+  const run = await traceLab({ mode, prefix: 'nw-', changes }, scenarios, { settleMs: UNANSWERED_MS });
   rmSync(run.folder, { recursive: true, force: true });
   const attribution = new Attribution(run);
   return new Map(

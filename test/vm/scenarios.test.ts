@@ -47,7 +47,8 @@ inGuests('the scenarios, traced in guests', () => {
             const attempts = run.results
               .find(({ scenario }) => scenario.id === id)
               ?.dials.map(({ last }) => last);
-            const requests = attempts?.map((attempt) => new Attribution(run).of(attempt)) ?? [];
+            const attribution = new Attribution(run);
+            const requests = attempts?.map((attempt) => attribution.of(attempt)) ?? [];
             expect(requests).not.toEqual([]);
             for (const { state, failure, hops } of requests) {
               expect({ state, failure: failure?.kind }).toEqual({

@@ -1,10 +1,9 @@
 /** Conntrack itself dropped the packet: it had no room for its entry, or another had the place. */
 import { inumOf } from '../../events/netns.ts';
 import { destinationOf, sourceOf } from '../../events/tuple.ts';
-import { BY_RULE } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf, tupleWords } from './evidence.ts';
-import { atHop, capital, dialledBy, placeOf } from './scene.ts';
+import { atHop, capital, dialledBy, entryDenied, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 export function clashed(scene: Scene): Failure | undefined {
@@ -34,15 +33,9 @@ export function clashed(scene: Scene): Failure | undefined {
 }
 
 export function tableFull(scene: Scene): Failure | undefined {
-  const { way, counts } = scene;
-  const drop = way.failed?.mishap?.event;
-  if (drop?.kind !== 'drop' || drop.reason !== BY_RULE || way.failed?.rule.rule !== undefined)
-    return undefined;
-  // A packet that was given no entry, where entries are made (nf_conntrack_in): no rule saw it.
-  const hook = way.hops[way.failed?.hop ?? -1]?.hook;
-  if (drop.conntrack !== undefined || (hook !== 'PREROUTING' && hook !== 'OUTPUT')) return undefined;
-  const full = counts.full(drop.netns, drop.at);
-  if (full === undefined) return undefined;
+  const drop = entryDenied(scene)?.drop;
+  const full = drop && scene.counts.full(drop.netns, drop.at);
+  if (drop === undefined || full === undefined) return undefined;
   const where = placeOf(scene, drop.netns);
   const fill = `${String(full.entries)} of ${String(full.max)} entries`;
   return {

@@ -1,6 +1,6 @@
 /** The packet was dropped in silence: by a rule, or by the kernel for a reason of its own. */
 import type { DropEvent } from '../../events/event.ts';
-import type { Failure, FailureDetail, Hop } from '../request.ts';
+import type { Failure, FailureDetail } from '../request.ts';
 import { evidenceOf, ruleEvidence } from './evidence.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import { policyOf } from './policy.ts';
@@ -9,6 +9,7 @@ import {
   capital,
   dialledBy,
   endpointsOf,
+  entryDenied,
   failedHop,
   place,
   rulesThere,
@@ -54,13 +55,14 @@ export function dropped(scene: Scene): Failure {
         next: `See ${endpointsOf(serviceOf(scene))}.`,
       };
     default: {
-      if (hop?.rule === undefined && drop.conntrack === undefined && isEntrance(hop)) {
+      const denied = entryDenied(scene);
+      if (denied !== undefined) {
         return {
           kind: 'dropped-by-kernel',
           ...base,
-          text: `Netfilter on ${place(hop)} drops ${dialled} where its conntrack entry would be made, and no rule that is known explains it.`,
+          text: `Netfilter on ${place(denied.hop)} drops ${dialled} where its conntrack entry would be made, and no rule that is known explains it.`,
           evidence,
-          next: `See whether the conntrack table of ${place(hop)} is full (\`conntrack -S\` counts drop; \`sysctl net.netfilter.nf_conntrack_count\`), then its raw and mangle rules.`,
+          next: `See whether the conntrack table of ${place(denied.hop)} is full (\`conntrack -S\` counts drop; \`sysctl net.netfilter.nf_conntrack_count\`), then its raw and mangle rules.`,
         };
       }
       const policy = policyOf(hop?.rule);
@@ -77,9 +79,6 @@ export function dropped(scene: Scene): Failure {
     }
   }
 }
-
-/** Where entries are made (nf_conntrack_in). */
-const isEntrance = (hop: Hop | undefined): hop is Hop => hop?.hook === 'PREROUTING' || hop?.hook === 'OUTPUT';
 
 function byKernel(scene: Scene): Failure {
   const hop = failedHop(scene);

@@ -1,10 +1,11 @@
 /** What a failure is told from, and the words that all failures share. */
-import type { NetnsId } from '../../events/event.ts';
+import type { DropEvent, NetnsId } from '../../events/event.ts';
 import { destinationOf } from '../../events/tuple.ts';
 import type { Connection } from '../connection.ts';
 import type { ConntrackCounts } from '../conntrack-counts.ts';
 import type { Way } from '../hops.ts';
 import type { Knowledge } from '../knowledge.ts';
+import { BY_RULE } from '../refusal-rule.ts';
 import type { Hop } from '../request.ts';
 
 export interface Scene {
@@ -22,6 +23,15 @@ export const failedHop = ({ way: { hops, failed } }: Scene): Hop | undefined => 
 
 export const atHop = ({ way: { failed } }: Scene): { atHop?: number } =>
   failed === undefined ? {} : { atHop: failed.hop };
+
+/** Netfilter's drop of a packet that had no entry where entries are made (nf_conntrack_in), and that no known rule did. */
+export function entryDenied(scene: Scene): { readonly drop: DropEvent; readonly hop: Hop } | undefined {
+  const hop = failedHop(scene);
+  const drop = scene.way.failed?.mishap?.event;
+  if (drop?.kind !== 'drop' || drop.reason !== BY_RULE || drop.conntrack !== undefined) return undefined;
+  const isEntrance = hop?.hook === 'PREROUTING' || hop?.hook === 'OUTPUT';
+  return isEntrance && hop.rule === undefined ? { drop, hop } : undefined;
+}
 
 /** Of the rule that did it; else as the address dialled is known. */
 export function serviceOf(scene: Scene): string | undefined {
