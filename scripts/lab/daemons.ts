@@ -23,16 +23,17 @@ export const HOSTS = {
   standard: 'standard.example.com',
 } as const;
 
-interface Backends {
-  /** Address of the Service of /a. */
+/** Addresses, or names, which are looked up when a request comes. */
+export interface Backends {
+  /** The Service of /a. */
   readonly a: string;
-  /** Endpoint of the Service of /b, dialled without the Service, over connections that are kept. */
+  /** Endpoint of the Service of /b, dialled without the Service; by its address over connections that are kept. */
   readonly b: string;
   /** Nothing listens there. */
   readonly down: string;
   /** Nobody is there. */
   readonly gone: string;
-  /** The name that does not resolve, and the resolver that says so. */
+  /** Does not resolve, and the resolver says so. */
   readonly unresolved: string;
   readonly resolver: string;
 }
@@ -40,17 +41,17 @@ interface Backends {
 export const ingress = (name: string, backends: Backends): Daemon => ({
   name,
   program: 'nginx',
-  files: { 'nginx.conf': nginxConf(name, backends) },
-  commands: [
-    [
-      'openssl',
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-days', '30', '-subj', `/CN=${HOSTS.shop}`, '-addext', `subjectAltName=DNS:${HOSTS.shop}`],
-      ...['-keyout', '/tmp/tls.key', '-out', '/tmp/tls.crt'],
-    ],
-    ['nginx', '-c', '/tmp/nginx.conf', '-e', '/tmp/error.log'],
-  ],
+  files: { 'nginx.conf': ingressConf(name, backends, '/tmp') },
+  commands: [makeCertificate('/tmp'), ['nginx', '-c', '/tmp/nginx.conf', '-e', '/tmp/error.log']],
 });
+
+/** The ingress's, signed by itself: `tls.crt` and `tls.key` in a folder. */
+export const makeCertificate = (folder: string): readonly ['openssl', ...string[]] => [
+  'openssl',
+  ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+  ...['-days', '30', '-subj', `/CN=${HOSTS.shop}`, '-addext', `subjectAltName=DNS:${HOSTS.shop}`],
+  ...['-keyout', `${folder}/tls.key`, '-out', `${folder}/tls.crt`],
+];
 
 export const loadBalancer = (name: string, nodeA: string, nodeB: string): Daemon =>
   haproxy(name, [
@@ -138,16 +139,23 @@ const requestId = [
 ];
 const saw = (name: string): string => `  http-response add-header Lab-Saw "${name} %[src] %[src_port]"`;
 
-function nginxConf(name: string, { a, b, down, gone, unresolved, resolver }: Backends): string {
+/**
+ * nginx.conf
+ *
+ * @param certificates the folder of the ingress's
+ */
+export function ingressConf(name: string, backends: Backends, certificates: string): string {
+  const { a, b, down, gone, unresolved, resolver } = backends;
   const routes = [
-    `location = /a/pings { proxy_pass http://${a}/ping; }`,
-    'location = /b/pings { set $keep_or_close ""; proxy_pass http://b-service/ping; }',
-    `location = /login { proxy_pass http://${a}/status/401; }`,
-    `location = /missing { proxy_pass http://${a}/status/404; }`,
-    `location = /down { proxy_pass http://${down}; }`,
-    `location = /gone { proxy_connect_timeout 1s; proxy_pass http://${gone}; }`,
-    // With a variable the name is looked up when a request comes.
-    `location = /products { set $upstream ${unresolved}; proxy_pass http://$upstream/ping; }`,
+    `location = /a/pings { ${proxyPass(a, '/ping')} }`,
+    hasName(b)
+      ? `location = /b/pings { ${proxyPass(b, '/ping')} }`
+      : 'location = /b/pings { set $keep_or_close ""; proxy_pass http://b-service/ping; }',
+    `location = /login { ${proxyPass(a, '/status/401')} }`,
+    `location = /missing { ${proxyPass(a, '/status/404')} }`,
+    `location = /down { ${proxyPass(down)} }`,
+    `location = /gone { proxy_connect_timeout 1s; ${proxyPass(gone)} }`,
+    `location = /products { ${proxyPass(unresolved, '/ping')} }`,
     'location / { return 404; }',
   ];
   const common = [
@@ -177,14 +185,14 @@ function nginxConf(name: string, { a, b, down, gone, unresolved, resolver }: Bac
     'http {',
     'access_log off;',
     ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path /tmp/${kind};`),
-    'ssl_certificate /tmp/tls.crt;',
-    'ssl_certificate_key /tmp/tls.key;',
+    `ssl_certificate ${certificates}/tls.crt;`,
+    `ssl_certificate_key ${certificates}/tls.key;`,
     `resolver ${resolver} ipv6=off valid=1s;`,
     'map $http_x_request_id $asked_or_new_id { "" $request_id; default $http_x_request_id; }',
     `add_header Lab-Saw "${name} $realip_remote_addr $realip_remote_port" always;`,
     'add_header Lab-Proxy-Protocol $proxy_protocol_addr always;',
     // Kept for as long as a scenario takes, and no longer than its request is waited for.
-    `upstream b-service { server ${b}; keepalive 4; keepalive_timeout 2s; }`,
+    ...(hasName(b) ? [] : [`upstream b-service { server ${b}; keepalive 4; keepalive_timeout 2s; }`]),
     // Whoever asks for the address itself is answered here.
     'server {',
     `listen ${INGRESS_PORTS.http} default_server;`,
@@ -216,3 +224,11 @@ function nginxConf(name: string, { a, b, down, gone, unresolved, resolver }: Bac
     '}',
   ]);
 }
+
+const hasName = (backend: string): boolean => /[a-z]/.test(backend);
+
+/** Without a variable a name is looked up once, when nginx starts, which it does not where there is none. */
+const proxyPass = (backend: string, path = ''): string =>
+  hasName(backend)
+    ? `set $upstream ${backend}; proxy_pass http://$upstream${path};`
+    : `proxy_pass http://${backend}${path};`;

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { addedRules } from './added.ts';
 import { SIDECAR } from './daemons.ts';
 import type { Program } from './network.ts';
-import { NODE_A, NODE_B, PODS, podIp, type ClusterNode, type Mode, type Pod } from './topology.ts';
+import { NODE_A, NODE_B, PLAIN, PODS, podIp, type ClusterNode, type Mode, type Pod } from './topology.ts';
 
 export const HOST_PORT = 8088;
 /** Name of the CNI network, as in its configuration. */
@@ -19,16 +19,42 @@ export function rules(mode: Mode): Program[] {
   return [
     ...[NODE_A, NODE_B].flatMap((node) => [...kubeProxyRules(mode, node), addedRules(mode, node)]),
     ...PODS.filter((pod) => pod.name.startsWith('hostport-')).map(portmapRules),
-    ...PODS.filter((pod) => pod.name.startsWith('meshed-')).map(sidecarRules),
-    iptables('plain-router', [
-      '-A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 192.168.1.2:8080',
-      '-A POSTROUTING -s 192.168.1.2/32 -p tcp -m tcp --sport 8080 -j SNAT --to-source 10.0.0.1',
-    ]),
+    ...PODS.filter((pod) => pod.name.startsWith('meshed-')).map(({ name }) => restore(name, SIDECAR_RULES)),
+    restore('plain-router', PLAIN_RULES),
     ...['twin-1-server', 'twin-2-server'].map((twin) =>
-      iptables(twin, ['-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080']),
+      restore(twin, natTable(['-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080'])),
     ),
   ];
 }
+
+function natTable(nat: readonly string[], chains: readonly string[] = []): string {
+  const lines = ['*nat', ...chains.map((chain) => `:${chain} - [0:0]`), ...nat, 'COMMIT'];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The plain pair, on the router. */
+export const PLAIN_RULES = natTable([
+  `-A PREROUTING -d ${PLAIN.dialled}/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination ${PLAIN.server}:${PLAIN.port}`,
+  `-A POSTROUTING -s ${PLAIN.server}/32 -p tcp -m tcp --sport ${PLAIN.port} -j SNAT --to-source ${PLAIN.router}`,
+]);
+
+/** What Istio's init container writes in a pod's own namespace (tools/istio-iptables/pkg/capture/run.go). */
+export const SIDECAR_RULES = natTable(
+  [
+    '-A PREROUTING -p tcp -j ISTIO_INBOUND',
+    '-A OUTPUT -p tcp -j ISTIO_OUTPUT',
+    '-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT',
+    `-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports ${SIDECAR.inbound}`,
+    '-A ISTIO_OUTPUT -s 127.0.0.6/32 -o lo -j RETURN',
+    `-A ISTIO_OUTPUT ! -d 127.0.0.1/32 -o lo -m owner --uid-owner ${SIDECAR.uid} -j ISTIO_IN_REDIRECT`,
+    `-A ISTIO_OUTPUT -o lo -m owner ! --uid-owner ${SIDECAR.uid} -j RETURN`,
+    `-A ISTIO_OUTPUT -m owner --uid-owner ${SIDECAR.uid} -j RETURN`,
+    '-A ISTIO_OUTPUT -d 127.0.0.1/32 -j RETURN',
+    '-A ISTIO_OUTPUT -j ISTIO_REDIRECT',
+    `-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports ${SIDECAR.outbound}`,
+  ],
+  ['ISTIO_INBOUND', 'ISTIO_IN_REDIRECT', 'ISTIO_OUTPUT', 'ISTIO_REDIRECT'],
+);
 
 /**
  * `nft list ruleset` as `nft -f` takes it. The table `ip nat` is iptables-nft's: nft prints it without its
@@ -79,8 +105,7 @@ function accountNames(dump: string): string[] {
 function portmapRules(pod: Pod): Program {
   const chain = portmapChain(pod.name);
   const subnet = `10.0.${pod.node.index}.0/24`;
-  return iptables(
-    pod.node.name,
+  const table = natTable(
     [
       '-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT',
       '-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT',
@@ -95,33 +120,13 @@ function portmapRules(pod: Pod): Program {
     ],
     ['CNI-HOSTPORT-DNAT', 'CNI-HOSTPORT-MASQ', 'CNI-HOSTPORT-SETMARK', chain],
   );
+  return restore(pod.node.name, table);
 }
 
-/** What Istio's init container writes in a pod's own namespace (tools/istio-iptables/pkg/capture/run.go). */
-function sidecarRules(pod: Pod): Program {
-  const { outbound, inbound, uid } = SIDECAR;
-  return iptables(
-    pod.name,
-    [
-      '-A PREROUTING -p tcp -j ISTIO_INBOUND',
-      '-A OUTPUT -p tcp -j ISTIO_OUTPUT',
-      '-A ISTIO_INBOUND -p tcp -j ISTIO_IN_REDIRECT',
-      `-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports ${inbound}`,
-      '-A ISTIO_OUTPUT -s 127.0.0.6/32 -o lo -j RETURN',
-      `-A ISTIO_OUTPUT ! -d 127.0.0.1/32 -o lo -m owner --uid-owner ${uid} -j ISTIO_IN_REDIRECT`,
-      `-A ISTIO_OUTPUT -o lo -m owner ! --uid-owner ${uid} -j RETURN`,
-      `-A ISTIO_OUTPUT -m owner --uid-owner ${uid} -j RETURN`,
-      '-A ISTIO_OUTPUT -d 127.0.0.1/32 -j RETURN',
-      '-A ISTIO_OUTPUT -j ISTIO_REDIRECT',
-      `-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports ${outbound}`,
-    ],
-    ['ISTIO_INBOUND', 'ISTIO_IN_REDIRECT', 'ISTIO_OUTPUT', 'ISTIO_REDIRECT'],
-  );
-}
-
-function iptables(namespace: string, nat: readonly string[], chains: readonly string[] = []): Program {
-  const lines = ['*nat', ...chains.map((chain) => `:${chain} - [0:0]`), ...nat, 'COMMIT'];
-  return { namespace, command: ['iptables-restore', '--noflush'], input: `${lines.join('\n')}\n` };
-}
+const restore = (namespace: string, input: string): Program => ({
+  namespace,
+  command: ['iptables-restore', '--noflush'],
+  input,
+});
 
 const containerOf = (pod: string): string => createHash('sha256').update(pod).digest('hex');

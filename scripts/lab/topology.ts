@@ -41,6 +41,11 @@ export const SILENT_IP = '198.51.100.200';
 export const GONE_POD_IP = '10.0.2.77';
 /** No pod has it, and nobody knows the address of a card for it. */
 export const NO_POD_IP = '10.0.1.78';
+/** The plain pair of rules: what is dialled, on its port 80, and who is behind it; the router towards either side. */
+export const PLAIN = {
+  ...{ client: '10.0.0.9', dialled: '10.96.0.1', server: '192.168.1.2', port: 8080 },
+  ...{ router: '10.0.0.1', routerInside: '192.168.1.1' },
+} as const;
 /** In each of two isolated networks. */
 export const TWIN_CLIENT = '172.20.0.2';
 export const TWIN_SERVER = '172.20.0.3';
@@ -57,6 +62,7 @@ export const NODE_B: ClusterNode = { name: 'node-b', index: 2, ip: '10.100.0.3',
 export const NODES = [NODE_A, NODE_B] as const;
 /** What kube-proxy takes for the addresses of pods (clusterCIDR). */
 export const POD_NETWORKS = { 4: '10.0.0.0/16', 6: 'fd00:10::/48' } as const;
+export const SERVICE_NETWORKS = { 4: '10.3.240.0/20', 6: 'fd00:10:3::/112' } as const;
 
 export interface Pod {
   readonly name: string;
@@ -279,7 +285,13 @@ function clusterNode(node: ClusterNode, mode: Mode): Namespace {
 function plainPart(): Topology {
   return {
     namespaces: [
-      host('plain-client', ['10.0.0.9/24'], '10.0.0.1', undefined, serving('plain-client', { tcp: [9000] })),
+      host(
+        'plain-client',
+        [`${PLAIN.client}/24`],
+        PLAIN.router,
+        undefined,
+        serving('plain-client', { tcp: [9000] }),
+      ),
       {
         name: 'plain-router',
         sysctls: { ...quiet, ...forwarding },
@@ -287,22 +299,22 @@ function plainPart(): Topology {
           'link set lo up',
           'link set eth0 up',
           'link set eth1 up',
-          ...address('eth0', '10.0.0.1/24'),
-          ...address('eth1', '192.168.1.1/24'),
+          ...address('eth0', `${PLAIN.router}/24`),
+          ...address('eth1', `${PLAIN.routerInside}/24`),
         ],
         servers: [],
       },
       host(
         'plain-server',
-        ['192.168.1.2/24'],
-        '192.168.1.1',
+        [`${PLAIN.server}/24`],
+        PLAIN.routerInside,
         undefined,
-        serving('plain-server', { tcp: [8080] }),
+        serving('plain-server', { tcp: [PLAIN.port] }),
       ),
     ],
     wires: [
-      wire('plain-client', '10.0.0.9', 'plain-router', 'eth0'),
-      wire('plain-server', '192.168.1.2', 'plain-router', 'eth1'),
+      wire('plain-client', PLAIN.client, 'plain-router', 'eth0'),
+      wire('plain-server', PLAIN.server, 'plain-router', 'eth1'),
     ],
   };
 }

@@ -1,5 +1,5 @@
 /** S4, and networks without any Kubernetes. */
-import { TWIN_CLIENT, TWIN_SERVER } from '../topology.ts';
+import { PLAIN, TWIN_CLIENT, TWIN_SERVER } from '../topology.ts';
 import { endless, preserved } from './common.ts';
 import { foreign } from './kube.ts';
 import type { Dial, Scenario } from './scenario.ts';
@@ -18,12 +18,14 @@ export const plainScenarios: readonly Scenario[] = [
       {
         from: 'plain-client',
         protocol: 'tcp',
-        to: { ip: '10.96.0.1', port: 80 },
+        to: { ip: PLAIN.dialled, port: 80 },
         expect: {
           ...preserved,
           server: 'plain-server',
-          sourceSeen: '10.0.0.9',
-          rewrites: [foreign('plain-router', 'dnat', 'PREROUTING', '192.168.1.2:8080', 'PREROUTING')],
+          sourceSeen: PLAIN.client,
+          rewrites: [
+            foreign('plain-router', 'dnat', 'PREROUTING', `${PLAIN.server}:${PLAIN.port}`, 'PREROUTING'),
+          ],
         },
       },
     ],
@@ -36,16 +38,18 @@ export const plainScenarios: readonly Scenario[] = [
       {
         from: 'plain-server',
         protocol: 'tcp',
-        source: { ip: '192.168.1.2', port: 8080 },
-        to: { ip: '10.0.0.9', port: 9000 },
+        source: { ip: PLAIN.server, port: PLAIN.port },
+        to: { ip: PLAIN.client, port: 9000 },
         expect: {
           outcome: 'answered',
           server: 'plain-client',
-          sourceSeen: '10.0.0.1',
+          sourceSeen: PLAIN.router,
           states: ['closed'],
           verdict: 'lost',
           cause: 'snat-rule',
-          rewrites: [foreign('plain-router', 'snat', 'POSTROUTING', '10.0.0.1:8080', 'POSTROUTING')],
+          rewrites: [
+            foreign('plain-router', 'snat', 'POSTROUTING', `${PLAIN.router}:${PLAIN.port}`, 'POSTROUTING'),
+          ],
         },
       },
     ],
