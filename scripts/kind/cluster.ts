@@ -1,19 +1,14 @@
-/**
- * A kind cluster with the scenarios' workloads; beside it, on the wire that its nodes share, a client and a load
- * balancer, containers as they are. Nothing of the host itself is changed.
- */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+/** A kind cluster with the scenarios' workloads, and what stands beside it. Nothing of the host itself is changed. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadBalancer } from '../lab/daemons.ts';
+import { writeConfiguration } from '../deploy/configuration.ts';
 import { LabError, run } from '../lab/run.ts';
-import { ANNOUNCED, CLIENT_IP, NODE_A } from '../lab/topology.ts';
+import { ANNOUNCED, CLIENT_IP, CLIENT_IP6, NODE_A } from '../lab/topology.ts';
+import { BALANCER, removeBeside, SERVER, startBeside } from './beside.ts';
 import { CLUSTER, configOf, type Mode } from './config.ts';
+import { addressesOf, runIn, type Addresses } from './docker.ts';
 
-export const CLIENT = `${CLUSTER}-client`;
-export const BALANCER = `${CLUSTER}-lb`;
-const NETWORK = 'kind';
-const IMAGES = { client: 'nginx:1.29-alpine', balancer: 'haproxy:3.2-alpine' };
 /** Services that wait for an address from outside, and which they get. */
 export const ADDRESSES = {
   'ingress-nginx': '203.0.113.10',
@@ -26,16 +21,16 @@ export const KUBECONFIG = join(WORK, 'kubeconfig');
 const DEPLOY = fileURLToPath(new URL('../deploy', import.meta.url));
 
 /** A worker and the lab's node that it stands for. */
-interface Worker {
+interface Worker extends Addresses {
   /** The container. */
   readonly name: string;
-  readonly ip: string;
 }
 
 export interface Cluster {
   readonly a: Worker;
   readonly b: Worker;
   readonly balancerIp: string;
+  readonly serverIp: string;
 }
 
 export async function up(mode: Mode, say: (text: string) => void): Promise<void> {
@@ -46,18 +41,19 @@ export async function up(mode: Mode, say: (text: string) => void): Promise<void>
     input: JSON.stringify(configOf(mode)),
   });
   say('deploying what the scenarios dial');
-  await kubectl(['apply', '--filename', join(DEPLOY, 'workloads.yaml')]);
+  const manifests = [await writeConfiguration(WORK), join(DEPLOY, 'workloads.yaml')];
+  await kubectl(['apply', ...manifests.flatMap((manifest) => ['--filename', manifest])]);
   await Promise.all(Object.entries(ADDRESSES).map(giveAddress));
   const { a, b } = await workers();
-  await announceAll({ a, b });
-  await startBalancer({ a, b });
-  await startClient({ a, b });
+  await announceAll(a, b);
+  say('starting what stands beside it');
+  await startBeside(WORK, a, b);
   // One of the Pods is not ready, and never is.
   await kubectl(['wait', '--for=condition=Ready', '--timeout=3m', 'pod', '--selector=app!=broken']);
 }
 
 export async function down(): Promise<void> {
-  await run('docker', ['rm', '--force', CLIENT, BALANCER]);
+  await removeBeside();
   await run('kind', ['delete', 'cluster', '--name', CLUSTER, '--kubeconfig', KUBECONFIG]);
   await rm(WORK, { recursive: true, force: true });
 }
@@ -68,7 +64,8 @@ export async function find(): Promise<Cluster> {
   if (!clusters.includes(CLUSTER)) {
     throw new LabError(`there is no kind cluster ${CLUSTER}`, 'Make it: npx tsx scripts/kind/main.ts up');
   }
-  return { ...(await workers()), balancerIp: await addressOf(BALANCER) };
+  const [balancer, server] = [await addressesOf(BALANCER), await addressesOf(SERVER)];
+  return { ...(await workers()), balancerIp: balancer.ip, serverIp: server.ip };
 }
 
 async function requirePrograms(): Promise<void> {
@@ -76,10 +73,14 @@ async function requirePrograms(): Promise<void> {
     ['docker', 'version'],
     ['kind', 'version'],
     ['kubectl', 'version', '--client'],
+    ['openssl', 'version'],
   ] as const) {
     await run(program, args).catch((error: unknown) => {
       const said = error instanceof Error ? error.message : String(error);
-      throw new LabError(said, 'This takes docker, kind and kubectl, and a user who may use docker.');
+      throw new LabError(
+        said,
+        'This takes docker, kind, kubectl and openssl, and a user who may use docker.',
+      );
     });
   }
 }
@@ -98,54 +99,22 @@ async function giveAddress([service, ip]: readonly [string, string]): Promise<vo
 
 async function workers(): Promise<{ a: Worker; b: Worker }> {
   const worker = async (label: string): Promise<Worker> => {
-    const names = await kubectl([
+    const name = await kubectl([
       ...['get', 'nodes', '--selector', `nathop-node=${label}`],
       ...['--output', 'jsonpath={.items[*].metadata.name}'],
     ]);
-    return { name: names, ip: await addressOf(names) };
+    return { name, ...(await addressesOf(name)) };
   };
   return { a: await worker('a'), b: await worker('b') };
 }
 
-const addressOf = (container: string): Promise<string> =>
-  run('docker', [
-    ...['inspect', '--format', `{{ (index .NetworkSettings.Networks "${NETWORK}").IPAddress }}`, container],
-  ]);
-
-type Workers = Pick<Cluster, 'a' | 'b'>;
-
 /** As the lab's nodes do, each its own; and the client is on the wire. */
-async function announceAll(workers: Workers): Promise<void> {
+async function announceAll(a: Worker, b: Worker): Promise<void> {
   const script = await readFile(join(DEPLOY, 'announce.sh'), 'utf8');
-  for (const [ip, node] of Object.entries(ANNOUNCED)) {
-    const { name } = node === NODE_A ? workers.a : workers.b;
-    await run('docker', ['exec', '--interactive', name, 'sh', '-s', ip, 'eth0'], { input: script });
+  for (const [ip, node] of Object.entries(ANNOUNCED))
+    await runIn((node === NODE_A ? a : b).name, ['sh', '-s', ip, 'eth0'], script);
+  for (const { name } of [a, b]) {
+    for (const client of [`${CLIENT_IP}/32`, `${CLIENT_IP6}/128`])
+      await runIn(name, ['ip', 'route', 'replace', client, 'dev', 'eth0']);
   }
-  for (const { name } of Object.values(workers))
-    await run('docker', ['exec', name, 'ip', 'route', 'replace', `${CLIENT_IP}/32`, 'dev', 'eth0']);
 }
-
-/** HAProxy with the lab's configuration. */
-async function startBalancer({ a, b }: Workers): Promise<void> {
-  const { files } = loadBalancer(BALANCER, a.ip, b.ip);
-  const path = join(WORK, 'haproxy.cfg');
-  await writeFile(path, files['haproxy.cfg'] ?? '');
-  await run('docker', [
-    ...['run', '--detach', '--name', BALANCER, '--network', NETWORK],
-    ...['--volume', `${path}:/usr/local/etc/haproxy/haproxy.cfg:ro`, IMAGES.balancer],
-  ]);
-}
-
-/** With an address outside of the nodes' network, to which all that is announced is on the wire. */
-async function startClient({ a, b }: Workers): Promise<void> {
-  await run('docker', [
-    ...['run', '--detach', '--init', '--name', CLIENT, '--network', NETWORK, '--cap-add', 'NET_ADMIN'],
-    ...[IMAGES.client, 'sleep', 'infinity'],
-  ]);
-  const onWire = [`${a.ip}/32`, `${b.ip}/32`, ...Object.keys(ANNOUNCED).map((ip) => `${ip}/32`)];
-  await inClient(['ip', 'address', 'add', `${CLIENT_IP}/32`, 'dev', 'eth0']);
-  for (const network of onWire)
-    await inClient(['ip', 'route', 'replace', network, 'dev', 'eth0', 'src', CLIENT_IP]);
-}
-
-const inClient = (command: readonly string[]): Promise<string> => run('docker', ['exec', CLIENT, ...command]);

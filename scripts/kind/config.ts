@@ -1,4 +1,5 @@
 /** What kind is told of the cluster: its configuration, whose YAML may be JSON. */
+import { POD_NETWORKS, SERVICE_NETWORKS } from '../lab/topology.ts';
 
 export const CLUSTER = 'nathop';
 /** kube-proxy's. */
@@ -11,6 +12,8 @@ export interface KindConfig {
   readonly apiVersion: 'kind.x-k8s.io/v1alpha4';
   readonly name: string;
   readonly networking: {
+    readonly ipFamily: 'dual';
+    /** Of each family one, as `serviceSubnet`. */
     readonly podSubnet: string;
     readonly serviceSubnet: string;
     readonly kubeProxyMode: Mode;
@@ -26,7 +29,12 @@ export const configOf = (mode: Mode): KindConfig => ({
   kind: 'Cluster',
   apiVersion: 'kind.x-k8s.io/v1alpha4',
   name: CLUSTER,
-  networking: { podSubnet: '10.0.0.0/16', serviceSubnet: '10.3.240.0/20', kubeProxyMode: mode },
+  networking: {
+    ipFamily: 'dual',
+    podSubnet: `${POD_NETWORKS[4]},${POD_NETWORKS[6]}`,
+    serviceSubnet: `${SERVICE_NETWORKS[4]},${SERVICE_NETWORKS[6]}`,
+    kubeProxyMode: mode,
+  },
   nodes: [
     { role: 'control-plane' },
     ...(['a', 'b'] as const).map((label) => ({ role: 'worker' as const, labels: { 'nathop-node': label } })),
