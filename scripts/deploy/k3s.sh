@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes this machine a node of a small Kubernetes, by k3s's own installer and with the networks of the lab:
+# Makes this machine a node of a small Kubernetes, by k3s's own installer and with the lab's networks of IPv4:
 #
 #   k3s.sh LABEL ADDRESS [SERVER]     joins the node at SERVER; without it, is the first
 #

@@ -49,7 +49,7 @@ export async function up(mode: Mode, say: (text: string) => void): Promise<void>
   say('starting what stands beside it');
   await startBeside(WORK, a, b);
   // One of the Pods is not ready, and never is.
-  await kubectl(['wait', '--for=condition=Ready', '--timeout=3m', 'pod', '--selector=app!=broken']);
+  await kubectl(['wait', '--for=condition=Ready', '--timeout=5m', 'pod', '--selector=app!=broken']);
 }
 
 export async function down(): Promise<void> {

@@ -184,7 +184,7 @@ export const scenarios: readonly Scenario[] = [
   scenario('s20-unresolved', 'the name that the ingress wants to dial does not exist', ({ a }) =>
     atShop(`http://${a.ip}:${INGRESS.nodePort}/products`),
   ),
-  scenario('s21-localhost', 'one container of a pod to another, by localhost', () =>
+  scenario('s21-localhost', 'one container of a pod to another by localhost: no hop, so no request', () =>
     kubectlExec('meshed-1', 'sidecar', ['wget', '-q', '-O', '-', 'http://127.0.0.1:8080/']),
   ),
 ];

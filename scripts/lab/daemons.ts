@@ -1,6 +1,7 @@
 /**
  * The real servers of the lab and their configuration: nginx as the ingress, HAProxy as the load balancer outside
- * and as a pod's sidecar, dnsmasq as the cluster's resolver.
+ * and as a pod's sidecar, dnsmasq as the cluster's resolver. The workloads of a real cluster (scripts/deploy,
+ * scripts/kind) have the first three as they are here.
  *
  * Each proxy that speaks HTTP says in a `Lab-Saw` line of the answer what source address it saw, as the lab's
  * own servers say it in theirs. A header of the answer changes nothing of what is traced of the request.

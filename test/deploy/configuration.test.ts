@@ -1,5 +1,5 @@
 /** The configuration that the workloads share with the lab: valid, where the Pods look for it, and what a Pod may do. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ import { HOSTS, SIDECAR } from '../../scripts/lab/daemons.ts';
 import { SIDECAR_RULES } from '../../scripts/lab/rules.ts';
 import { judgedBy, live } from '../support/live.ts';
 import { manifestsIn, problemsOf, type Manifest } from '../support/manifests.ts';
-import { TestNetwork, until } from '../support/network.ts';
+import { TestNetwork } from '../support/network.ts';
 
 interface PodSpec {
   readonly initContainers?: readonly Container[];
@@ -53,6 +53,8 @@ const init = meshed?.initContainers?.[0];
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nathop-configuration-'));
+  // HAProxy is not root, and reads its configuration there.
+  chmodSync(folder, 0o755);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -136,22 +138,10 @@ live('needs root for network namespaces')('the Pod with a sidecar', () => {
       ...[`--reuid=${String(runAsUser)}`, `--regid=${String(runAsGroup)}`, '--clear-groups', '--'],
       ...['haproxy', '-W', '-db', '-f', file('haproxy.cfg', SIDECAR_CFG)],
     ]);
-    // Whoever runs the configuration reads it, and the way there.
-    await execa('chmod', ['-R', 'a+rX', folder]);
-    for (const [short, port] of [
-      ['pod', 8080],
-      ['client', 80],
-    ] as const)
-      network.spawn(short, 'python3', ['-m', 'http.server', String(port)]);
-    for (const [short, port] of [
-      ['pod', 8080],
-      ['pod', SIDECAR.inbound],
-      ['pod', SIDECAR.outbound],
-      ['client', 80],
-    ] as const)
-      await until(async () =>
-        (await network.exec(short, 'ss', ['-Hltn'])).includes(`:${String(port)} `) ? true : undefined,
-      );
+    network.spawn('pod', 'python3', ['-m', 'http.server', '8080']);
+    network.spawn('client', 'python3', ['-m', 'http.server', '80']);
+    for (const port of [8080, SIDECAR.inbound, SIDECAR.outbound]) await network.listening('pod', port);
+    await network.listening('client', 80);
   });
   afterAll(() => network.down());
 

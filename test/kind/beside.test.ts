@@ -1,5 +1,5 @@
 /** What stands beside the cluster, in namespaces on one wire as docker would have it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -18,7 +18,7 @@ import { scenarios } from '../../scripts/kind/scenarios.ts';
 import { loadBalancer } from '../../scripts/lab/daemons.ts';
 import { ANNOUNCED, CLIENT_IP, CLIENT_IP6, OUTSIDE_PORT, PLAIN } from '../../scripts/lab/topology.ts';
 import { judgedBy, live } from '../support/live.ts';
-import { TestNetwork, until } from '../support/network.ts';
+import { TestNetwork } from '../support/network.ts';
 
 const DOCKER = {
   ...{ client: '172.18.0.7', router: '172.18.0.8', server: '172.18.0.10' },
@@ -32,6 +32,8 @@ const CONFIGURATIONS = [
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nathop-kind-'));
+  // HAProxy is not root, and reads its configuration there.
+  chmodSync(folder, 0o755);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -75,14 +77,8 @@ live('needs root for network namespaces')('the containers', () => {
     ]);
     const nginx = `daemon off; pid ${folder}/pid; events {} http { access_log off;\n${OUTSIDE_CONF}}`;
     network.spawn(CLIENT, 'nginx', ['-e', join(folder, 'error.log'), '-c', file('nginx.conf', nginx)]);
-    await execa('chmod', ['-R', 'a+rX', folder]);
-    for (const [short, port] of [
-      [SERVER, PLAIN.port],
-      [CLIENT, OUTSIDE_PORT],
-    ] as const)
-      await until(async () =>
-        (await network.exec(short, 'ss', ['-Hltn'])).includes(`:${String(port)} `) ? true : undefined,
-      );
+    await network.listening(SERVER, PLAIN.port);
+    await network.listening(CLIENT, OUTSIDE_PORT);
   });
   afterAll(() => network.down());
 

@@ -77,6 +77,11 @@ export class TestNetwork {
     manner: 'echo' | 'hang-up' = 'echo',
   ): Promise<void> {
     this.spawn(short, 'python3', [LISTEN, protocol, String(port), manner]);
+    await this.listening(short, port, protocol);
+  }
+
+  /** Resolves once something does. */
+  async listening(short: string, port: number, protocol: 'tcp' | 'udp' = 'tcp'): Promise<void> {
     const sockets = protocol === 'tcp' ? '-Hltn' : '-Hlun';
     await until(async () =>
       (await this.exec(short, 'ss', [sockets])).includes(`:${String(port)} `) ? true : undefined,
