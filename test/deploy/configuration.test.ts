@@ -14,7 +14,8 @@ import {
 } from '../../scripts/deploy/configuration.ts';
 import { HOSTS, SIDECAR } from '../../scripts/lab/daemons.ts';
 import { SIDECAR_RULES } from '../../scripts/lab/rules.ts';
-import { judgedBy, live } from '../support/live.ts';
+import { A_SERVICE, DNS } from '../../scripts/lab/scenarios/kube.ts';
+import { live } from '../support/live.ts';
 import { manifestsIn, problemsOf, type Manifest } from '../support/manifests.ts';
 import { TestNetwork } from '../support/network.ts';
 
@@ -108,13 +109,68 @@ describe('the configuration', () => {
     (await execa('openssl', args, { input })).stdout;
 });
 
-judgedBy('nginx')("the ingress's configuration", () => {
-  it('is valid', async () => {
+live('needs root for network namespaces')('the Pod of the ingress', () => {
+  const network = new TestNetwork();
+  const webConf = workloads.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'web',
+  )?.data;
+  const nginx = (short: string, name: string, text: string): void => {
+    const path = join(folder, `${name}.conf`);
+    writeFileSync(path, text);
+    network.spawn(short, 'nginx', ['-e', join(folder, `${name}.log`), '-g', 'daemon off;', '-c', path]);
+  };
+
+  beforeAll(async () => {
     await writeConfiguration(folder);
-    const path = join(folder, 'nginx.conf');
-    writeFileSync(path, INGRESS_CONF.replaceAll('/tmp/', `${folder}/`).replaceAll(CERTIFICATES, folder));
-    const { stderr } = await execa('nginx', ['-t', '-c', path, '-e', join(folder, 'error.log')]);
-    expect(stderr).toContain('test is successful');
+    await network.add('ingress', 'cluster');
+    await network.join(['ingress', 'eth0', '10.0.2.20/16'], ['cluster', 'eth0', '10.0.2.22/16']);
+    await network.ip('ingress', 'route add default via 10.0.2.22');
+    // The Services, and in the ingress's place a pod on which nothing listens.
+    for (const ip of [DNS.ip, A_SERVICE.ip]) await network.ip('cluster', `addr add ${ip}/32 dev lo`);
+    await network.ip('ingress', 'addr add 10.0.2.99/32 dev lo');
+    const toPod = ['-d', A_SERVICE.ip, '-p', 'tcp', '--dport', '80', '-j', 'REDIRECT', '--to-ports', '8080'];
+    await network.exec('cluster', 'iptables', ['-t', 'nat', '-A', 'PREROUTING', ...toPod]);
+    network.spawn('cluster', 'dnsmasq', [
+      ...['--keep-in-foreground', '--user=root', '--pid-file', '--no-resolv', '--no-hosts', '--local=/#/'],
+      '--host-record=b-service-pods.default.svc.cluster.local,10.0.2.22',
+      '--host-record=toolbox-b.toolbox.default.svc.cluster.local,10.0.2.99',
+    ]);
+    const web = webConf?.['default.conf'] ?? '';
+    nginx('cluster', 'web', `pid ${folder}/web.pid; events {} http { access_log off;\n${web}}`);
+    const own = INGRESS_CONF.replaceAll('/tmp/', `${folder}/`).replaceAll(CERTIFICATES, folder);
+    nginx('ingress', 'ingress', own);
+    await network.listening('cluster', 53, 'udp');
+    await network.listening('cluster', 8080);
+    for (const port of [80, 443, 8081]) await network.listening('ingress', port);
+  });
+  afterAll(() => network.down());
+
+  const get = (url: string, ...options: readonly string[]): Promise<string> =>
+    network.exec('ingress', 'curl', ['-sS', '-w', '%{http_code}', ...options, url]);
+  const atShop = (path: string): Promise<string> =>
+    get(`http://10.0.2.20${path}`, '-H', `Host: ${HOSTS.shop}`);
+
+  it.each(['/a/pings', '/b/pings'])('leads %s on to the pod', async (path) => {
+    expect(await atShop(path)).toMatch(/ saw 10\.0\.2\.20:\d+, X-Forwarded-For: 10\.0\.2\.20\n200$/);
+  });
+
+  it('ends TLS', async () => {
+    const to = ['--insecure', '--connect-to', '::10.0.2.20:443'];
+    expect(await get(`https://${HOSTS.shop}/a/pings`, ...to)).toMatch(/200$/);
+  });
+
+  it('demands PROXY protocol on a port of its own', async () => {
+    const to = ['-H', `Host: ${HOSTS.shop}`, '--haproxy-protocol'];
+    expect(await get('http://10.0.2.20:8081/a/pings', ...to)).toMatch(/200$/);
+  });
+
+  it.each([
+    ['/login', 401],
+    ['/missing', 404],
+    ['/down', 502],
+    ['/products', 502],
+  ])('answers %s with %i', async (path, status) => {
+    expect(await atShop(path)).toMatch(new RegExp(`${String(status)}$`));
   });
 });
 
