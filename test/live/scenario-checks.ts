@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectedIn, type Scenario } from '../../scripts/lab/scenarios/scenario.ts';
+import type { RecordingHeader } from '../../src/events/recording.ts';
 import { requestSchema } from '../../src/outputs/schema.ts';
 import type { Request } from '../../src/trace/request.ts';
 import { runNathop, type Ended } from '../support/nathop.ts';
@@ -14,11 +15,11 @@ export function checkScenarios(scenarios: readonly Scenario[], trace: () => Prom
   let run: TracedLab;
   let attribution: Attribution;
   let replayed: Ended;
-  let precise: boolean;
+  let probes: RecordingHeader['probes'];
 
   beforeAll(async () => {
     run = await trace();
-    precise = headerOf(run.recording).probes.set === 'precise';
+    ({ probes } = headerOf(run.recording));
     attribution = new Attribution(run);
     replayed = await runNathop(['replay', '-o', 'json', run.recording]);
   });
@@ -30,7 +31,7 @@ export function checkScenarios(scenarios: readonly Scenario[], trace: () => Prom
     const result = run.results.find((one) => one.scenario === scenario);
     for (const { dial, attempts, last } of result?.dials ?? []) {
       for (const attempt of attempts) checkAny(attribution.of(attempt));
-      checkLast({ lab: run.lab, scenario, dial, attempt: last, actual: attribution.of(last), precise });
+      checkLast({ lab: run.lab, scenario, dial, attempt: last, actual: attribution.of(last), probes });
     }
   });
 

@@ -16,6 +16,7 @@ import {
   type ClusterNode,
   type Identity,
 } from '../../scripts/lab/topology.ts';
+import type { RecordingHeader } from '../../src/events/recording.ts';
 import { formatEndpoint } from '../../src/events/tuple.ts';
 import type { Ends, Endpoint, Hop, Request } from '../../src/trace/request.ts';
 import { roadOf, type Step, type Stop } from './road.ts';
@@ -70,8 +71,8 @@ export interface Case {
   readonly dial: Dial;
   readonly attempt: Attempt;
   readonly actual: Request;
-  /** Traced with the precise set: the kernel itself told hook and rule of what its rules did. */
-  readonly precise?: boolean;
+  /** What it was traced with: the tracepoints of a kernel that lacks nothing, if it does not say. */
+  readonly probes?: RecordingHeader['probes'];
 }
 
 /** The story of a dial's last attempt, as the lab's wiring, the scenario and the servers' answers have it. */
@@ -93,14 +94,18 @@ class Teller {
   readonly #expected: Expected;
   readonly #attempt: Attempt;
   readonly #mode: Identity['mode'];
+  /** The kernel itself told the hook of what its rules did. */
   readonly #precise: boolean;
+  /** And why it dropped, of which a packet that found no socket is one. */
+  readonly #reasons: boolean;
   readonly #actual: Request;
   readonly #announced: Readonly<Record<string, ClusterNode>>;
 
-  constructor({ lab, scenario, dial, attempt, actual, precise = false }: Case) {
+  constructor({ lab, scenario, dial, attempt, actual, probes }: Case) {
     this.#prefix = lab.prefix;
     this.#mode = lab.mode;
-    this.#precise = precise;
+    this.#precise = probes?.set === 'precise';
+    this.#reasons = probes?.missing.some((lack) => lack.startsWith('drops')) !== true;
     this.#dial = dial;
     this.#expected = expectedIn(dial, lab.mode);
     this.#attempt = attempt;
@@ -218,19 +223,23 @@ class Teller {
     const hook = refusal?.hook;
     const service = this.#actual.hops.at(-1)?.rule?.service;
     const inDevice = pair.dst.ip.startsWith('127.') ? 'lo' : stop.in;
+    const findsNoSocket = outcome === 'refused' && refusal === undefined;
     story.failedAt = story.hops.length;
     story.hops.push({
       ...this.#at(refusal?.kind ?? 'reject', stop.netns),
       hook,
       hookObserved: hook && true,
-      device: inDevice === undefined ? undefined : { in: inDevice },
+      device: inDevice === undefined || (findsNoSocket && !this.#reasons) ? undefined : { in: inDevice },
       before: ends,
       after: ends,
       rule: refusal && { chain: refusal.rule.chain, via: [...refusal.rule.via], service },
     });
   }
 
-  /** The answer's way, as far as it is seen: it ends with the last device before the client. */
+  /**
+   * The answer's way, as far as it is seen: it ends with the last device before the client. Inside a bridge it shows
+   * between the rewrites too.
+   */
   #comeBack(story: Story, from: Stop, { src, dst }: Pair): void {
     const { outcome, refusal, rewrites } = this.#expected;
     // An ICMP error is no answer; neither is silence.
@@ -245,9 +254,19 @@ class Teller {
       // A reset is said once, by its first device.
       if (stop.steps.length === 0 || (outcome === 'refused' && stop !== road[0])) break;
       const here = rewrites.filter(({ node }) => node === stop.netns).reverse();
-      for (const rewrite of here) pair = this.#undo(stop, rewrite, pair, story.replyHops);
       const steps = stop.steps.filter((step) => this.#isThere(stop.netns, step, 'replyHops'));
-      pair = this.#devices(stop, steps, pair, story.replyHops);
+      const inBridge = steps.filter((step) => step.maybe);
+      for (const rewrite of here) {
+        if (isDestination(rewrite)) this.#devices(stop, inBridge.splice(0), pair, story.replyHops);
+        pair = this.#undo(stop, rewrite, pair, story.replyHops);
+      }
+      this.#devices(stop, inBridge, pair, story.replyHops);
+      this.#devices(
+        stop,
+        steps.filter((step) => !step.maybe),
+        pair,
+        story.replyHops,
+      );
     }
   }
 

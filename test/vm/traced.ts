@@ -5,7 +5,8 @@ import type { Attempt, DialResult, RunResult } from '../../scripts/lab/lab.ts';
 import { scenarios } from '../../scripts/lab/scenarios.ts';
 import { faultScenarios } from '../../scripts/lab/scenarios/faults.ts';
 import { expectedIn, type Dial, type Scenario } from '../../scripts/lab/scenarios/scenario.ts';
-import type { Identity } from '../../scripts/lab/topology.ts';
+import type { Identity, Mode } from '../../scripts/lab/topology.ts';
+import type { Suite } from '../../scripts/vm/suites.ts';
 import type { Ended } from '../support/nathop.ts';
 import { parseRequests, type TracedLab } from '../live/trace-lab.ts';
 
@@ -25,6 +26,17 @@ const patiently = (scenario: Scenario): Scenario => ({
   dials: scenario.dials.map((dial) => ({ ...dial, ...(isAnswered(dial) && { timeoutMs: PATIENCE_MS }) })),
 });
 const isAnswered = (dial: Dial): boolean => expectedIn(dial, 'iptables').outcome === 'answered';
+
+/**
+ * What a kernel tells of. Where it gives no reason for a drop (before 5.17) a packet that finds no socket is not told, and
+ * so nothing of a dial over loopback that is refused.
+ */
+export const toldOn = (release: Suite, mode: Mode): readonly Scenario[] =>
+  scenarios.filter(
+    ({ dials }) =>
+      release !== 'bullseye' ||
+      !dials.some((dial) => dial.to.ip.startsWith('127.') && expectedIn(dial, mode).outcome === 'refused'),
+  );
 
 /** What needs both machines of a lab over two. */
 export const acrossNodes: readonly Scenario[] = scenarios

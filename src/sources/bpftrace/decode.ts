@@ -12,7 +12,7 @@ import type {
 } from '../../events/event.ts';
 import { invert } from '../../events/tuple.ts';
 import type { Protocol, Tuple } from '../../events/tuple.ts';
-import { isTellingPlace, UNSPECIFIED } from './drop-places.ts';
+import { reasonAt, UNSPECIFIED } from './drop-places.ts';
 import { Scanner } from './scan.ts';
 
 /** The account that the program gives of itself every 250 ms. */
@@ -258,9 +258,10 @@ export class Decoder {
     const ports = s.hex();
     if (Number.isNaN(ports)) return false;
     if (protocol === undefined) return true;
-    const why = this.reasons.get(reason) ?? `reason ${String(reason)}`;
+    const given = this.reasons.get(reason) ?? `reason ${String(reason)}`;
+    const why = given === UNSPECIFIED ? reasonAt(location) : given;
     // A neighbour of the functions that were meant, as wide as these were taken.
-    if (why === UNSPECIFIED && !isTellingPlace(location)) return true;
+    if (why === undefined) return true;
     const tuple = tupleOf(protocol, src, dst, ports);
     const conntrack = this.conntrack(nfct, protocol, six, six ? invert(tuple) : undefined);
     const process = this.process();

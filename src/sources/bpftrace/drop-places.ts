@@ -5,6 +5,10 @@
 import { readFile } from 'node:fs/promises';
 
 export const UNSPECIFIED = 'NOT_SPECIFIED';
+/** Functions that free packets for one reason alone, which newer kernels give (5.18). */
+const REASONS: Readonly<Record<string, string>> = { nf_hook_slow: 'NETFILTER_DROP' };
+/** The reasons of a kernel whose kfree_skb gives none (before 5.17). */
+export const NO_REASONS: ReadonlyMap<number, string> = new Map([[0, UNSPECIFIED]]);
 
 /** As many as probes/drops.bt has parameters for. */
 const PLACES = [
@@ -15,10 +19,16 @@ const PLACES = [
   // A bridge port whose MTU is smaller than the packet (net/bridge/br_forward.c, br_netfilter_hooks.c).
   'br_dev_queue_push_xmit',
   'br_nf_dev_queue_xmit',
+  // A hook's verdict, NF_DROP, before 5.18 (net/netfilter/core.c).
+  'nf_hook_slow',
 ] as const;
 
-export const isTellingPlace = (location: string): boolean =>
-  PLACES.some((place) => location === place || location.startsWith(`${place}.`));
+const isPlace = (location: string, place: string): boolean =>
+  location === place || location.startsWith(`${place}.`);
+
+/** @returns what is meant where `location` gave no reason; undefined where nothing is */
+export const reasonAt = (location: string): string | undefined =>
+  PLACES.some((place) => isPlace(location, place)) ? (REASONS[location] ?? UNSPECIFIED) : undefined;
 
 /**
  * Low 32 bits of where each begins, 0 where it is not known: more would not go through bpftrace's parameters, which are

@@ -1,4 +1,5 @@
 /** What this kernel offers to the probes, looked up. */
+import { NO_REASONS } from './drop-places.ts';
 import { findFunctions } from './functions.ts';
 import { parseDropReasons, TRACEPOINTS } from './program.ts';
 import type { Offer } from './program.ts';
@@ -12,7 +13,7 @@ export async function readOffer(tracefs: Tracefs, precise: boolean): Promise<Off
   for (const tracepoint of TRACEPOINTS) if (await tracefs.hasEvent(tracepoint)) present.add(tracepoint);
   const dropReasons = present.has('skb/kfree_skb')
     ? parseDropReasons(await tracefs.eventFormat('skb/kfree_skb'))
-    : new Map<number, string>();
+    : NO_REASONS;
   const functions = await finding;
   return { has: (tracepoint) => present.has(tracepoint), dropReasons, ...(functions && { functions }) };
 }

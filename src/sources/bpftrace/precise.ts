@@ -27,6 +27,7 @@ export const PRECISE: readonly PrecisePart[] = [
 
 /** A function's probe, as the parts write it: `kfunc:module:name /* arguments *\/`. */
 const PROBE = /^(kfunc|kretfunc):(\w+):(\w+) \/\* ([\w, ]+) \*\/$/gm;
+const ARGUMENT = /\bargs->(\w+)/g;
 
 export interface Held {
   readonly part: PrecisePart;
@@ -103,7 +104,7 @@ function probesIn(text: string): Probe[] {
 
 /** As they are written into a program. */
 const functionsIn = (text: string): string[] =>
-  [...text.matchAll(/^(?:kfunc|kretfunc|kprobe):(?:\w+:)?(\w+)/gm)].map(([, name = '']) => name);
+  [...text.matchAll(/^(?:kfunc|kretfunc|kprobe|kretprobe):(?:\w+:)?(\w+)/gm)].map(([, name = '']) => name);
 
 async function lackOf(by: Hold, text: string, functions: Functions): Promise<string | undefined> {
   for (const { module, name } of probesIn(text)) {
@@ -111,7 +112,6 @@ async function lackOf(by: Hold, text: string, functions: Functions): Promise<str
     if (lack !== undefined) return lack;
   }
   if (by === 'fentry') return undefined;
-  if (/^kretfunc:/m.test(text)) return 'on return a kprobe has no arguments';
   return /\bargs->\w+->/.test(text) ? 'a kprobe does not know the types of its arguments' : undefined;
 }
 
@@ -127,17 +127,37 @@ async function written(text: string, by: Hold, functions: Functions): Promise<st
 
 /** Where there are no types the arguments go by their place. */
 export function asKprobes(text: string): string {
-  const [before = '', ...probes] = text.split(/^(?=kfunc:)/m);
+  const [before = '', ...probes] = text.split(/^(?=kfunc:|kretfunc:)/m);
+  return before + probes.map(asKprobe).join('');
+}
+
+function asKprobe(probe: string): string {
+  const [head = '', kind, , name = '', list = ''] = new RegExp(PROBE.source, 'm').exec(probe) ?? [];
+  const names = list.split(',').map((one) => one.trim());
+  const placed = (argument: string): string => `arg${String(names.indexOf(argument))}`;
+  const body = probe.slice(head.length);
+  return kind === 'kfunc'
+    ? `kprobe:${name}${body.replace(ARGUMENT, (_, argument: string) => placed(argument))}`
+    : onReturn(name, body, placed);
+}
+
+/**
+ * On return a kprobe has no arguments: they are kept at the call, by thread and processor, of which an interrupt may run
+ * the same function in between. What that took from the thread is then not told.
+ */
+function onReturn(name: string, body: string, placed: (argument: string) => string): string {
+  const used = [...new Set([...body.matchAll(ARGUMENT)].map(([, argument = '']) => argument))];
+  const kept = (argument: string): string => `@${name}_${argument}[tid, cpu]`;
+  const keep = used.map((argument) => `  ${kept(argument)} = (uint64)${placed(argument)};\n`);
+  const take = used.map((argument) => `  $args_${argument} = ${kept(argument)};\n`);
+  const forget = used.map((argument) => `    delete(${kept(argument)});\n`);
+  const [first = ''] = used;
+  const rest = body
+    .trim()
+    .slice('{\n'.length, -'}'.length)
+    .replace(ARGUMENT, (_, one: string) => `$args_${one}`);
   return (
-    before +
-    probes
-      .map((probe) => {
-        const [, , , , list = ''] = new RegExp(PROBE.source, 'm').exec(probe) ?? [];
-        const names = list.split(',').map((name) => name.trim());
-        return probe
-          .replace(PROBE, (_, _kind, _module, name: string) => `kprobe:${name}`)
-          .replace(/\bargs->(\w+)/g, (_, name: string) => `arg${String(names.indexOf(name))}`);
-      })
-      .join('')
+    `kprobe:${name}\n{\n${keep.join('')}}\n\n` +
+    `kretprobe:${name}\n{\n${take.join('')}  if ($args_${first} != 0) {\n${forget.join('')}${rest}  }\n}\n\n`
   );
 }

@@ -3,7 +3,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UNSPECIFIED } from './drop-places.ts';
+import { NO_REASONS, UNSPECIFIED } from './drop-places.ts';
 import type { Functions } from './functions.ts';
 import { hold, PRECISE } from './precise.ts';
 import type { Held, Refused } from './precise.ts';
@@ -42,7 +42,7 @@ export interface Program {
 /** What a kernel offers to the probes. */
 export interface Offer {
   has(tracepoint: string): boolean;
-  /** What its kfree_skb calls its reasons; empty before 5.17. */
+  /** What its kfree_skb calls its reasons. */
   readonly dropReasons: ReadonlyMap<number, string>;
   /** Absent where the precise set is not wanted. */
   readonly functions?: Functions;
@@ -62,8 +62,11 @@ export async function compose(probes: string, offer: Offer, refused: Refused = n
     if (absent !== undefined) {
       if (part === TRAFFIC) throw new MissingTracepointError(absent);
       missing.push(`${part.gives}: this kernel has no tracepoint ${absent}`);
-    } else if (part === DROPS && offer.dropReasons.size === 0) {
-      missing.push(`${part.gives}: this kernel's kfree_skb gives no reason (needs 5.17)`);
+    } else if (part === DROPS && offer.dropReasons === NO_REASONS) {
+      missing.push(
+        "drops but by rules, bridges and for want of a route: this kernel's kfree_skb gives no reason (needs 5.17)",
+      );
+      texts.set(part.file, withoutReasons(await read(part.file)));
     } else {
       texts.set(part.file, await read(part.file));
     }
@@ -79,6 +82,9 @@ export async function compose(probes: string, offer: Offer, refused: Refused = n
   }
   return { text: oneProgram([...texts.values()]), missing, precise };
 }
+
+/** What is told is then told by the place alone. */
+const withoutReasons = (text: string): string => text.replaceAll('args->reason', '$16');
 
 /** A program has one BEGIN and one END only; at its end bpftrace prints each map that is not empty. */
 function oneProgram(texts: readonly string[]): string {
@@ -155,11 +161,14 @@ export function dropParameters(
   return [...masks, unspecified, ...places];
 }
 
-/** @param format text of events/skb/kfree_skb/format, which lists the reasons in its print format */
-export function parseDropReasons(format: string): Map<number, string> {
+/**
+ * @param format text of events/skb/kfree_skb/format, which lists the reasons in its print format
+ * @returns `NO_REASONS` where it lists none
+ */
+export function parseDropReasons(format: string): ReadonlyMap<number, string> {
   const reasons = new Map<number, string>();
   for (const [, number, name] of format.matchAll(/\{ (\d+), "([A-Z0-9_]+)" \}/g)) {
     if (number !== undefined && name !== undefined) reasons.set(Number(number), name);
   }
-  return reasons;
+  return reasons.size > 0 ? reasons : NO_REASONS;
 }

@@ -81,11 +81,18 @@ describe('lines of bpftrace', () => {
     const drop = (location: string): string =>
       `D4 41d18538575 f0000224 2 2 ffff88810436fee0 0 cbr0 2 ${location} 3c 6 2 0 0 2014d0a 2024d0a a11f3caa ` +
       '0 0 0 0 0 0 0 0 0 0 0 0 0 0 \n        x+1\n\n';
-    const lines = ['ip_error', 'br_handle_frame_finish.isra.0', 'br_handle_frame', 'tcp_v4_rcv'].map(drop);
-    const { events, foreign } = decode([Buffer.from(lines.join(''))]);
-    expect(events.map((event) => event.kind === 'drop' && event.location)).toEqual([
+    const lines = [
       'ip_error',
       'br_handle_frame_finish.isra.0',
+      'br_handle_frame',
+      'tcp_v4_rcv',
+      'nf_hook_slow',
+    ].map(drop);
+    const { events, foreign } = decode([Buffer.from(lines.join(''))]);
+    expect(events.map((event) => event.kind === 'drop' && [event.location, event.reason])).toEqual([
+      ['ip_error', 'NOT_SPECIFIED'],
+      ['br_handle_frame_finish.isra.0', 'NOT_SPECIFIED'],
+      ['nf_hook_slow', 'NETFILTER_DROP'],
     ]);
     expect(foreign).toEqual([]);
   });
@@ -111,8 +118,8 @@ describe('lines of bpftrace', () => {
       'ffffffffc0b76b90 t br_nf_dev_queue_xmit.isra.0\t[br_netfilter]',
       '',
     ].join('\n');
-    expect(startsOf(symbols)).toEqual([0x81fefca0, 0xc0a5b260, 0, 0xc0b76b90]);
-    expect(startsOf('')).toEqual([0, 0, 0, 0]);
+    expect(startsOf(symbols)).toEqual([0x81fefca0, 0xc0a5b260, 0, 0xc0b76b90, 0]);
+    expect(startsOf('')).toEqual([0, 0, 0, 0, 0]);
   });
 
   /** Text as it lies in memory, in words of eight bytes, as `%lx` prints them. */

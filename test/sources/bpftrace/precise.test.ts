@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Functions, Hold } from '../../../src/sources/bpftrace/functions.ts';
 import { asKprobes, blamed, PRECISE, requirePrecise } from '../../../src/sources/bpftrace/precise.ts';
 import type { Refused } from '../../../src/sources/bpftrace/precise.ts';
-import { compose, MissingTracepointError } from '../../../src/sources/bpftrace/program.ts';
+import { compose, MissingTracepointError, parseDropReasons } from '../../../src/sources/bpftrace/program.ts';
 import type { Offer, Program } from '../../../src/sources/bpftrace/program.ts';
 
 const PROBES = new URL('../../../probes/', import.meta.url).pathname;
@@ -58,7 +58,7 @@ describe('the program that is made of the parts', () => {
       'comments.bt': 'kprobe',
       'chains.bt': 'none',
       'maps.bt': 'none',
-      'conntrack.bt': 'none',
+      'conntrack.bt': 'kprobe',
     });
     expect(old.precise[0]?.choice.why).toBe('no fentry');
     expect(old.text).not.toMatch(/kfunc|kretfunc|args->(?!skbaddr|reason|location)\w+->/);
@@ -119,4 +119,26 @@ it('gives a kprobe its arguments by their place', () => {
   const probe =
     'BEGIN\n{\n}\n\nkfunc:nf_nat:nf_nat_inet_fn /* priv, skb, state */\n{\n  $a = args->skb; $b = args->state;\n}\n';
   expect(asKprobes(probe)).toBe('BEGIN\n{\n}\n\nkprobe:nf_nat_inet_fn\n{\n  $a = arg1; $b = arg2;\n}\n');
+});
+
+it('keeps for the return of a kprobe what it was called with', () => {
+  const probe =
+    'BEGIN\n{\n}\n\nkretfunc:nf_conntrack:__nf_conntrack_confirm /* skb */\n{\n  if (retval == 0) {\n    $a = args->skb;\n  }\n}\n';
+  expect(asKprobes(probe)).toBe(
+    [
+      'BEGIN\n{\n}\n\nkprobe:__nf_conntrack_confirm\n{\n  @__nf_conntrack_confirm_skb[tid, cpu] = (uint64)arg0;\n}\n',
+      'kretprobe:__nf_conntrack_confirm\n{\n  $args_skb = @__nf_conntrack_confirm_skb[tid, cpu];',
+      '  if ($args_skb != 0) {\n    delete(@__nf_conntrack_confirm_skb[tid, cpu]);',
+      '  if (retval == 0) {\n    $a = $args_skb;\n  }\n  }\n}\n\n',
+    ].join('\n'),
+  );
+});
+
+it('makes do without the reasons of drops where the kernel gives none', async () => {
+  const { text, missing } = await compose(PROBES, {
+    has: () => true,
+    dropReasons: parseDropReasons('print fmt: "skbaddr=%p"'),
+  });
+  expect(text).not.toContain('args->reason');
+  expect(missing).toEqual([expect.stringMatching(/^drops but by rules/)]);
 });
