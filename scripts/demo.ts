@@ -12,6 +12,7 @@ import { existing } from './lab/cluster.ts';
 import { startLab } from './lab/lab.ts';
 import type { Lab } from './lab/lab.ts';
 import { allScenarios } from './lab/scenarios.ts';
+import { stopOnSignals } from './lab/stop.ts';
 import { topology } from './lab/topology.ts';
 
 const NATHOP = 'dist/nathop.js';
@@ -22,8 +23,7 @@ const READY_LIMIT_MS = 30_000;
 const SETTLE_MS = 1_500;
 
 const watched = process.stdin.isTTY && process.stdout.isTTY;
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+const stop = stopOnSignals();
 
 const cannot = await whyNot();
 process.exitCode = cannot === undefined ? await onLab() : await onRecording(cannot);

@@ -48,7 +48,12 @@ export async function startLoadBench({
   const options: RunOptions = signal ? { signal } : {};
   await putUp(plan, prefix, options);
   const netns = (name: string): string => `${prefix}load-${name}`;
-  await runPeer(['load.py', 'serve'], { netns: netns('server'), port: SERVER_PORT, processes: 1 }, options);
+  try {
+    await runPeer(['load.py', 'serve'], { netns: netns('server'), port: SERVER_PORT, processes: 1 }, options);
+  } catch (error) {
+    await removeLoad(prefix);
+    throw error;
+  }
   return {
     client: netns('client'),
     router: netns('router'),
@@ -58,9 +63,12 @@ export async function startLoadBench({
       const result = report.parse(JSON.parse(await runPeer(['load.py', 'dial'], input, options)));
       return { ...result, perSecond: Math.round(result.requests / result.seconds) };
     },
-    down: () => takeDown(plan, prefix),
+    down: () => removeLoad(prefix),
   };
 }
+
+/** Takes down whatever there is of them. */
+export const removeLoad = (prefix: string): Promise<void> => takeDown(plan, prefix);
 
 /** One measurement, with everything built before and removed after. */
 export async function measureLoad({ prefix, signal, ...how }: LoadOptions): Promise<LoadResult> {

@@ -1,4 +1,5 @@
 /** The lab by hand: `npx tsx scripts/lab/main.ts up|down|run|status|load`. */
+import { addAbortSignal } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../../src/events/tuple.ts';
@@ -13,24 +14,15 @@ import {
   type Lab,
   type RunResult,
 } from './lab.ts';
-import { measureLoad } from './load.ts';
+import { measureLoad, removeLoad } from './load.ts';
 import { LabError } from './run.ts';
 import { allScenarios } from './scenarios.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { stopOnSignals } from './stop.ts';
 import { MODES, topology, type Identity, type Mode } from './topology.ts';
 import { mismatches } from './truth.ts';
 
-const stop = new AbortController();
-let exitOnSignal = 0;
-for (const [name, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-] as const) {
-  process.on(name, () => {
-    exitOnSignal = 128 + number;
-    stop.abort();
-  });
-}
+const stop = stopOnSignals();
 
 const program = new Command('lab').description('A small Kubernetes cluster out of network namespaces');
 const prefix = (): Option =>
@@ -43,7 +35,7 @@ const mode = (): Option =>
 program.command('up').description('build it').addOption(mode()).addOption(prefix()).action(up);
 program
   .command('down')
-  .description('remove all of it')
+  .description('remove all of it, and what a load left')
   .option('--when-left', 'once standard input ends: when whoever holds it is gone', false)
   .addOption(prefix())
   .action(down);
@@ -73,9 +65,8 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (exitOnSignal === 0) report(error);
+  if (!stop.signal.aborted) report(error);
 }
-if (exitOnSignal !== 0) process.exitCode = exitOnSignal;
 
 async function up(identity: Identity): Promise<void> {
   const begun = performance.now();
@@ -84,8 +75,10 @@ async function up(identity: Identity): Promise<void> {
 }
 
 async function down({ prefix, whenLeft }: Pick<Identity, 'prefix'> & { whenLeft: boolean }): Promise<void> {
-  if (whenLeft) await finished(process.stdin.resume(), { signal: stop.signal });
+  // Destroyed by the signal: what stays open would keep us.
+  if (whenLeft) await finished(addAbortSignal(stop.signal, process.stdin.resume()));
   await removeLab(prefix);
+  await removeLoad(prefix);
 }
 
 async function ipvs(options: Pick<Identity, 'prefix'>): Promise<void> {

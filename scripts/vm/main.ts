@@ -6,6 +6,7 @@ import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
 import { UserError } from '../../src/events/errors.ts';
 import { LabError } from '../lab/run.ts';
+import { stopOnSignals } from '../lab/stop.ts';
 import { imageOf } from './image.ts';
 import { runInGuest, type Answer, type Job } from './machine.ts';
 import { projectDisk } from './project.ts';
@@ -14,10 +15,7 @@ import { SUITES, type Suite } from './suites.ts';
 /** The line that reaches us, as the shell's controlling terminal. */
 const ON_TERMINAL = "exec setsid --ctty --wait sh -c 'stty sane; exec bash -i' </dev/ttyS1 >/dev/ttyS1 2>&1";
 
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => stop.abort());
-}
+const stop = stopOnSignals();
 
 const program = new Command('vm').description("Debian's kernels in QEMU, with nathop and the lab inside");
 const suite = (): Argument => new Argument('<suite>', "Debian's release").choices(SUITES);
@@ -47,8 +45,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (stop.signal.aborted) process.exitCode = 130;
-  else report(error);
+  if (!stop.signal.aborted) report(error);
 }
 
 async function buildImages(names: Suite[]): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { traced } from '../support/live.ts';
+import { marked } from '../support/marked.ts';
 import { Nathop, runNathop } from '../support/nathop.ts';
 import { TestNetwork, until } from '../support/network.ts';
 
@@ -138,19 +139,6 @@ async function expectReadable(file: string): Promise<void> {
   const { status, stderr } = await runNathop(['replay', '-o', 'json', file]);
   if (status === 0) expect(stderr).toContain('is cut off');
   else expect(stderr).toMatch(/is not a nathop recording|is empty/);
-}
-
-/** The processes that were started with a mark in their environment, which what they start has too. */
-function marked(mark: string): { pid: number; command: string }[] {
-  return readdirSync('/proc').flatMap((name) => {
-    try {
-      if (!/^\d+$/.test(name) || !readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark)) return [];
-      const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
-      return [{ pid: Number(name), command }];
-    } catch {
-      return [];
-    }
-  });
 }
 
 /** Other tests' namespaces come and go. */
