@@ -1,6 +1,7 @@
 /** How many connections a second nathop follows at `path` before the first event is lost. */
-import { startLoadBench } from '../lab/load.ts';
-import { CONCURRENCY, nathop, PATH } from './node-cost.ts';
+import { CONCURRENCY, PATH } from './node-cost.ts';
+import { onLoad } from './on-load.ts';
+import { nathop, whileTracing } from './tools.ts';
 
 export interface LossFigures {
   /** The highest rate at which nothing was lost; 0: lost at every one. */
@@ -14,18 +15,15 @@ const SECONDS = 4;
 const STEPS = [1, 4, CONCURRENCY, 64, 256];
 
 export async function measureLoss(): Promise<LossFigures> {
-  const bench = await startLoadBench({ prefix: 'nb-' });
   const rates: { perSecond: number; lost: number }[] = [];
-  try {
+  await onLoad(async (bench, signal) => {
     for (const concurrency of STEPS) {
-      const running = await nathop('nathop path', PATH).start(bench);
-      const { perSecond } = await bench.measure({ seconds: SECONDS, concurrency });
-      const told = await running.stop();
-      rates.push({ perSecond, lost: told?.eventsLost ?? 0 });
+      const { result, told } = await whileTracing(nathop('nathop path', PATH), bench, signal, () =>
+        bench.measure({ seconds: SECONDS, concurrency }),
+      );
+      rates.push({ perSecond: result.perSecond, lost: told?.eventsLost ?? 0 });
     }
-  } finally {
-    await bench.down();
-  }
+  });
   const lossy = rates.filter(({ lost }) => lost > 0).map(({ perSecond }) => perSecond);
   const first = lossy.length === 0 ? undefined : Math.min(...lossy);
   const whole = rates.filter(({ lost, perSecond }) => lost === 0 && perSecond < (first ?? Infinity));

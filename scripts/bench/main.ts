@@ -5,7 +5,7 @@
 import { measureCost, measureHeadCost, measurePreciseCost } from './node-cost.ts';
 import { measureEngine } from './engine.ts';
 import { measureLoss } from './loss.ts';
-import { format, percent, print, printCost, printMachine } from './print.ts';
+import { format, percent, print, printCosts, printMachine } from './print.ts';
 import { measureStart } from './start.ts';
 import { measureView } from './view.ts';
 import { measureWire } from './wire.ts';
@@ -45,15 +45,15 @@ const parts: Record<string, () => Promise<void> | void> = {
     print('loss at path', `${first}, none up to ${format(whole)} connections/s`);
   },
   async cost() {
-    for (const cost of await measureCost(COST_ROUNDS)) printCost('connections', cost);
+    printCosts('connections', await measureCost(COST_ROUNDS));
   },
   async precise() {
-    for (const cost of await measurePreciseCost()) printCost('connections', cost);
+    printCosts('connections', await measurePreciseCost());
   },
   async l7() {
     for (const requests of REQUESTS_A_CONNECTION) {
       process.stdout.write(`HTTP, ${format(requests)} a connection\n`);
-      for (const cost of await measureHeadCost(requests, HEAD_ROUNDS)) printCost('requests', cost);
+      printCosts('requests', await measureHeadCost(requests, HEAD_ROUNDS));
     }
   },
 };
