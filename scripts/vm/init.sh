@@ -9,6 +9,8 @@ mountpoint -q /dev/pts || { mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 mkdir -p /dev/shm && mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /mnt
+# As on any node: pwru looks nowhere else.
+mount -t debugfs debugfs /sys/kernel/debug
 mkdir -p /mnt/job /mnt/out
 mount -o ro /dev/vdb /nathop
 tar -xf "$mailbox" -C /mnt/job
