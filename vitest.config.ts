@@ -24,6 +24,7 @@ export default defineConfig({
           name: 'live',
           include: [LIVE],
           globalSetup: ['test/live/build.ts'],
+          setupFiles: ['test/support/ends-with-vitest.ts'],
           fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 120_000,
@@ -35,6 +36,7 @@ export default defineConfig({
           name: 'vm',
           include: [inGuests],
           globalSetup: ['test/live/build.ts'],
+          setupFiles: ['test/support/ends-with-vitest.ts'],
           fileParallelism: false,
           testTimeout: 30_000,
           // Longer than any guest may take and its image besides: a guest that is ended says what it said last.

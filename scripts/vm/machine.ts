@@ -1,6 +1,5 @@
 /** One guest from its start to its end: a program goes in, what it printed and left in /mnt/out comes out. */
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
@@ -20,6 +19,8 @@ export interface Job {
   readonly image: Image;
   /** See project.ts. */
   readonly project: string;
+  /** A folder for what goes in and comes out; the caller's to remove, whatever becomes of the guest. */
+  readonly within: string;
   /** A line of shell. */
   readonly command: string;
   /** After which the guest is ended, whatever it does. */
@@ -36,7 +37,7 @@ export interface Job {
 export interface Answer {
   readonly status: number;
   readonly output: string;
-  /** Has what the program left in /mnt/out; the caller's to remove. */
+  /** Has what the program left in /mnt/out. */
   readonly folder: string;
 }
 
@@ -46,18 +47,13 @@ const TAIL_LINES = 40;
 
 /** @throws FailedError where the guest did not come to the end of the program, with its last words */
 export async function runInGuest(job: Job): Promise<Answer> {
-  const folder = await mkdtemp(join(tmpdir(), 'nathop-vm-'));
-  try {
-    const mailbox = join(folder, 'mailbox');
-    const console = join(folder, 'console');
-    await post(folder, mailbox, job);
-    const output = await boot(job, mailbox, console);
-    await rm(console);
-    return { ...(await answer(folder, mailbox)), output };
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+  const folder = await mkdtemp(join(job.within, 'guest-'));
+  const mailbox = join(folder, 'mailbox');
+  const console = join(folder, 'console');
+  await post(folder, mailbox, job);
+  const output = await boot(job, mailbox, console);
+  await rm(console);
+  return { ...(await answer(folder, mailbox)), output };
 }
 
 async function post(folder: string, mailbox: string, { hostname, command }: Job): Promise<void> {

@@ -20,7 +20,7 @@ const stop = stopOnSignals();
 const program = new Command('vm').description("Debian's kernels in QEMU, with nathop and the lab inside");
 const suite = (): Argument => new Argument('<suite>', "Debian's release").choices(SUITES);
 const seconds = (): Option =>
-  new Option('--seconds <n>', 'end the guest after that').argParser(Number).default(300);
+  new Option('--seconds <n>', 'end the guest after that').argParser(Number).default(3_600);
 
 program
   .command('build')
@@ -57,39 +57,34 @@ async function runCommand(
   command: string[],
   options: { seconds: number; out?: string },
 ): Promise<void> {
-  const { status, folder } = await inGuest(name, {
-    command: command.join(' '),
-    seconds: options.seconds,
-    talk: ({ output }) => void output.pipe(process.stdout),
-  });
-  try {
+  const talk: Job['talk'] = ({ output }) => void output.pipe(process.stdout);
+  const job = { command: command.join(' '), seconds: options.seconds, talk };
+  await inGuest(name, job, async ({ status, folder }) => {
     if (options.out !== undefined) await cp(folder, options.out, { recursive: true });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  process.exitCode = status;
+    process.exitCode = status;
+  });
 }
 
 async function openShell(name: Suite, options: { seconds: number }): Promise<void> {
   if (process.stdin.isTTY) process.stdin.setRawMode(true);
-  const job = { command: ON_TERMINAL, interactive: true, ...options };
-  const { folder } = await inGuest(name, job);
-  await rm(folder, { recursive: true, force: true });
+  await inGuest(name, { command: ON_TERMINAL, interactive: true, ...options });
 }
 
-async function inGuest(name: Suite, job: Omit<Job, 'hostname' | 'image' | 'project'>): Promise<Answer> {
+/** @param take given what came out, before it is removed */
+async function inGuest(
+  name: Suite,
+  job: Pick<Job, 'command' | 'seconds' | 'talk' | 'interactive'>,
+  take?: (answer: Answer) => Promise<void>,
+): Promise<void> {
   const image = await imageOf(name, say);
-  const folder = await mkdtemp(join(tmpdir(), 'nathop-project-'));
+  const within = await mkdtemp(join(tmpdir(), 'nathop-vm-'));
   try {
-    return await runInGuest({
-      ...job,
-      hostname: name,
-      image,
-      project: await projectDisk(folder),
-      signal: stop.signal,
-    });
+    const project = await projectDisk(within);
+    const { signal } = stop;
+    const answer = await runInGuest({ ...job, hostname: name, image, project, within, signal });
+    await take?.(answer);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(within, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 /** Guests for tests: where this machine can emulate one, and which releases are asked for. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -23,40 +23,54 @@ export async function emulated(): Promise<Group> {
   return group(undefined);
 }
 
-type GuestJob = Omit<Job, 'hostname' | 'image' | 'project'> & Partial<Pick<Job, 'hostname'>>;
+type GuestJob = Omit<Job, 'hostname' | 'image' | 'project' | 'within'> & Partial<Pick<Job, 'hostname'>>;
 
-/** The guests of one test file, which share the project's disk; what they left is removed with them. */
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
+/** The guests of one test file, which share the project's disk; they and what they left go with the tests, however those end. */
 export class Guests {
-  readonly #folders: string[] = [];
   readonly #stop = new AbortController();
+  #folder: string | undefined;
   #project: Promise<string> | undefined;
+
+  /** Has everything of theirs. */
+  get folder(): string {
+    if (this.#folder === undefined) {
+      this.#folder = mkdtempSync(join(tmpdir(), 'nathop-guests-'));
+      for (const signal of SIGNALS) process.once(signal, this.#end);
+    }
+    return this.#folder;
+  }
 
   /** @throws where the program fails, with what it printed last */
   async run(suite: Suite, job: GuestJob): Promise<Answer> {
-    this.#project ??= this.#makeProject();
+    this.#project ??= projectDisk(this.folder, { 'traced-lab': 'test/vm/guest.ts' });
     const answer = await runInGuest({
       hostname: suite,
       signal: this.#stop.signal,
       ...job,
       image: await imageOf(suite, (text) => process.stderr.write(`vm: ${text}\n`)),
       project: await this.#project,
+      within: this.folder,
     });
-    this.#folders.push(answer.folder);
     if (answer.status === 0) return answer;
     throw new Error(
       `${suite}: ${job.command} ended with status ${answer.status}\n${answer.output.slice(-2_000)}`,
     );
   }
 
-  async #makeProject(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'nathop-guests-'));
-    this.#folders.push(folder);
-    return projectDisk(folder, { 'traced-lab': 'test/vm/guest.ts' });
+  /** Ends those that still run. */
+  remove(): void {
+    this.#stop.abort();
+    for (const signal of SIGNALS) process.off(signal, this.#end);
+    // What is written there meanwhile is removed at another attempt.
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
+    this.#folder = undefined;
   }
 
-  /** Ends those that still run. */
-  async remove(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.#folders.map((folder) => rm(folder, { recursive: true, force: true })));
-  }
+  /** All at once: vitest, if it is still there, waits half a second. */
+  readonly #end = (signal: NodeJS.Signals): void => {
+    this.remove();
+    process.kill(process.pid, signal);
+  };
 }

@@ -2,8 +2,7 @@
  * One cluster over two guests, joined by a virtual wire: node-a, its pods, the client and what lies between on the one,
  * node-b and its pods on the other, each with its own kernel and its own clock. Each is traced where it is.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Answer, Terminal } from '../../scripts/vm/machine.ts';
@@ -25,24 +24,19 @@ export async function traceTwice(
   guests: Guests,
   [first, second]: readonly [Suite, Suite],
 ): Promise<TracedTwice> {
-  const sockets = await mkdtemp(join(tmpdir(), 'nathop-wire-'));
-  try {
-    const [endA, endB] = wire(sockets);
-    const a = start(guests, 'a', first, endA);
-    const b = start(guests, 'b', second, endB);
-    // One that fails says why; the other is not waited for.
-    await Promise.race([Promise.all([a.ready, b.ready]), a.answer, b.answer]);
-    a.proceed();
-    const { folder } = await a.answer;
-    b.proceed();
-    const other = await b.answer;
-    return {
-      run: await readTraced(join(folder, 'part-a')),
-      recordings: [join(folder, 'part-a', RECORDING), join(other.folder, 'part-b', RECORDING)],
-    };
-  } finally {
-    await rm(sockets, { recursive: true, force: true });
-  }
+  const [endA, endB] = wire(await mkdtemp(join(guests.folder, 'wire-')));
+  const a = start(guests, 'a', first, endA);
+  const b = start(guests, 'b', second, endB);
+  // One that fails says why; the other is not waited for.
+  await Promise.race([Promise.all([a.ready, b.ready]), a.answer, b.answer]);
+  a.proceed();
+  const { folder } = await a.answer;
+  b.proceed();
+  const other = await b.answer;
+  return {
+    run: await readTraced(join(folder, 'part-a')),
+    recordings: [join(folder, 'part-a', RECORDING), join(other.folder, 'part-b', RECORDING)],
+  };
 }
 
 interface Started {
