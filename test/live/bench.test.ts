@@ -24,7 +24,7 @@ tracing('a bench', () => {
       });
       const of = (program: string): boolean | undefined =>
         marked(mark).some(({ command }) => command.startsWith(program)) || undefined;
-      await until(() => of('bpftrace -B'));
+      await until(() => of('bpftrace -B'), 25_000);
       expect(namespaces()).toHaveLength(3);
       bench.kill(signal);
       await bench;
