@@ -193,6 +193,17 @@ export interface RefusedEntryEvent {
   readonly tuple: Tuple;
 }
 
+/** Conntrack forgets a TCP connection that was not closed (nf_ct_delete): what comes of it later is another to it. */
+export interface EntryGoneEvent {
+  readonly kind: 'entry-gone';
+  readonly at: number;
+  readonly netns: NetnsId;
+  readonly zone: number;
+  /** `deleted`: a process asked for it; `expired`: its time-out; `removed`: by the kernel, for room or a lost address. */
+  readonly why: 'deleted' | 'expired' | 'removed';
+  readonly original: Tuple;
+}
+
 /** A conntrack entry that existed when tracing began, read from the namespace's table. */
 export interface EntryEvent {
   readonly kind: 'entry';
@@ -379,7 +390,8 @@ export type TrafficEvent =
   | RetransmitEvent
   | NatEvent
   | VerdictEvent
-  | RefusedEntryEvent;
+  | RefusedEntryEvent
+  | EntryGoneEvent;
 /** What the tracer says of itself. */
 export type TracerEvent = LostEvent | TickEvent | DetailEvent | ProbesEvent | ClockEvent;
 /** Who is who, and which rules. */

@@ -136,6 +136,14 @@ const refusedEntry = z.object({
   tuple,
 });
 
+const goneEntry = z.object({
+  kind: z.literal('entry-gone'),
+  ...seen,
+  zone: u16,
+  why: z.enum(['deleted', 'expired', 'removed']),
+  original: tuple,
+});
+
 const entry = z.object({
   kind: z.literal('entry'),
   ...seen,
@@ -472,6 +480,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   nat,
   verdict,
   refusedEntry,
+  goneEntry,
   entry,
   conntrackStats,
   lost,

@@ -249,6 +249,7 @@ const failure = z.object({
       'by-server',
       'by-client',
       'by-middle',
+      'entry-gone',
       'ports-exhausted',
       'same-tuple',
       'search-list',

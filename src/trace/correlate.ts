@@ -10,6 +10,7 @@ import type {
   NatEvent,
   NetnsId,
   PacketEvent,
+  EntryGoneEvent,
   RefusedEntryEvent,
   RetransmitEvent,
   SocketEvent,
@@ -145,6 +146,13 @@ export class Correlator {
     if (this.refusedEntries.size >= MAX_REFUSED) this.refusedEntries.clear();
     this.refusedEntries.set(flowKey(event.tuple), event);
     return undefined;
+  }
+
+  entryGone(event: EntryGoneEvent): Connection | undefined {
+    const { netns, zone, original } = event;
+    const found = this.table.withTuple(original).find((c) => c.entryIn(netns, zone, original) !== undefined);
+    found?.meets({ gone: event });
+    return found;
   }
 
   /**

@@ -149,6 +149,8 @@ export class Engine {
         return this.correlator.making(event);
       case 'entry-refused':
         return this.correlator.entryRefused(event);
+      case 'entry-gone':
+        return this.correlator.entryGone(event);
       case 'netns':
       case 'netns-gone':
       case 'rules':

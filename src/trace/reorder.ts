@@ -119,6 +119,7 @@ function isOfProbes({ kind }: Event): boolean {
     case 'nat':
     case 'verdict':
     case 'entry-refused':
+    case 'entry-gone':
     case 'tick':
       return true;
     default:

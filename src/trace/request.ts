@@ -217,6 +217,7 @@ export type FailureDetail =
   | 'by-server'
   | 'by-client'
   | 'by-middle'
+  | 'entry-gone'
   // conntrack-clash
   | 'ports-exhausted'
   | 'same-tuple'

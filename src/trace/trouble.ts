@@ -1,8 +1,8 @@
 /**
- * What goes wrong with a connection beyond what befalls one packet of it. All four are rare: those that have none share
+ * What goes wrong with a connection beyond what befalls one packet of it. All five are rare: those that have none share
  * one object.
  */
-import type { NetnsId, RetransmitEvent } from '../events/event.ts';
+import type { EntryGoneEvent, NetnsId, RetransmitEvent } from '../events/event.ts';
 import type { Tuple } from '../events/tuple.ts';
 import type { Direction } from './connection.ts';
 
@@ -12,6 +12,8 @@ export interface Trouble {
   /** The client's host reset what came as an answer, since that did not fit what it had dialled. */
   readonly disowned: { readonly at: number; readonly netns: NetnsId; readonly tuple: Tuple } | undefined;
   readonly stall: Stall | undefined;
+  /** Conntrack forgot it, where it passed or was translated. */
+  readonly gone: EntryGoneEvent | undefined;
   /** The tuple that its entry would have had is another connection's. */
   readonly clash: { readonly tuple: Tuple; readonly holder: Tuple } | undefined;
 }
@@ -33,6 +35,7 @@ export const UNTROUBLED: Trouble = {
   untaken: false,
   disowned: undefined,
   stall: undefined,
+  gone: undefined,
   clash: undefined,
 };
 

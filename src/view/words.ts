@@ -205,6 +205,7 @@ const DETAILS: Partial<Record<NonNullable<Failure['detail']>, string>> = {
   'by-server': 'reset by the server',
   'by-client': 'given up by the client',
   'by-middle': 'reset on the way',
+  'entry-gone': 'forgotten by conntrack',
 };
 
 /** Why it failed, and where, in a few words. */

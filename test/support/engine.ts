@@ -8,7 +8,7 @@ import type { NameKeeper } from '../../src/trace/knowledge.ts';
 import type { Hop, Request } from '../../src/trace/request.ts';
 
 /** The events of a kept recording, names first, as the engine takes them. */
-export function recorded(name: 'iptables' | 'nftables'): Event[] {
+export function recorded(name: 'iptables' | 'nftables' | 'failures-iptables'): Event[] {
   const bytes = readFileSync(new URL(`../recordings/${name}.nathop`, import.meta.url));
   const [first = '', ...lines] = gunzipSync(bytes).toString().trimEnd().split('\n');
   const { names } = JSON.parse(first) as RecordingHeader;
@@ -24,6 +24,7 @@ const TRAFFIC: ReadonlySet<string> = new Set([
   'nat',
   'verdict',
   'entry-refused',
+  'entry-gone',
 ]);
 export const isTraffic = ({ kind }: Event): boolean => TRAFFIC.has(kind);
 

@@ -1,9 +1,9 @@
 /** What failures are told as where the lab cannot make them: by the cluster's objects, and by what is missing. */
 import { describe, expect, it } from 'vitest';
 import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
-import type { NetnsId } from '../../src/events/event.ts';
+import type { ConntrackView, EntryGoneEvent, Event, NetnsId, PacketEvent } from '../../src/events/event.ts';
 import type { ClusterBook, EndpointFacts, ServiceFacts } from '../../src/trace/knowledge.ts';
-import type { Failure } from '../../src/trace/request.ts';
+import type { Failure, Request } from '../../src/trace/request.ts';
 import { newEngine, recorded, requestsOf } from '../support/engine.ts';
 
 const service = (name: string, ip: string, endpoints: readonly EndpointFacts[]): ServiceFacts => ({
@@ -98,5 +98,52 @@ describe('an address that led out of the cluster', () => {
 
   it('is only an address where no Service is known', () => {
     expect(failureAt('10.3.254.254', 80, [])).toMatchObject({ detail: 'no-route' });
+  });
+});
+
+describe('a connection that its node forgot', () => {
+  const events = recorded('failures-iptables');
+  const asked = (stream: readonly Event[]): Request | undefined =>
+    requestsOf(stream).find(({ http }) => http?.path === '/later');
+  const toldOf = (stream: readonly Event[]): Failure | undefined => asked(stream)?.failure;
+  const port = asked(events)?.client.port;
+  const entry = events.find(
+    (event): event is PacketEvent & { conntrack: ConntrackView } =>
+      event.kind === 'packet' &&
+      event.conntrack?.original.sport === port &&
+      event.conntrack?.masqueradeIndex !== 0,
+  );
+  const reset = events.find(
+    (event): event is PacketEvent =>
+      event.kind === 'packet' &&
+      event.netns === entry?.netns &&
+      (event.flags & 4) !== 0 &&
+      event.tuple.sport === entry.conntrack.reply.dport,
+  );
+  const before = (netns: number | undefined, why: EntryGoneEvent['why']): Event[] =>
+    events.flatMap((event): Event[] => {
+      if (event !== reset || entry === undefined || netns === undefined) return [event];
+      const { zone, original } = entry.conntrack;
+      return [{ kind: 'entry-gone', at: event.at - 1, netns, zone, why, original }, event];
+    });
+
+  it('is known by the reset of who translates it, if nothing tells why', () => {
+    expect(toldOf(events)).toMatchObject({ kind: 'reset', detail: 'entry-gone' });
+    expect(toldOf(events)?.next).toMatch(/timeout_established.*conntrack -D/);
+  });
+
+  it.each([
+    ['expired', 'had expired', 'timeout_established'],
+    ['deleted', 'a process had deleted', 'conntrack -F'],
+    ['removed', 'the kernel had removed', 'early_drop'],
+  ] as const)('and why, where conntrack tells it: %s', (why, text, next) => {
+    const failure = toldOf(before(reset?.netns, why));
+    expect(failure?.text).toContain(text);
+    expect(failure?.evidence).toContainEqual(expect.stringContaining('conntrack forgot 10.0.1.99:'));
+    expect(failure?.next).toContain(next);
+  });
+
+  it('takes no word for it from a namespace that did not have it', () => {
+    expect(toldOf(before(1, 'deleted'))).toEqual(toldOf(events));
   });
 });

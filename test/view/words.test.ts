@@ -13,6 +13,7 @@ it.each([
   ['by-server', 'reset by the server at b-service-1'],
   ['by-client', 'given up by the client'],
   ['by-middle', 'reset on the way at node-a'],
+  ['entry-gone', 'forgotten by conntrack at node-a'],
 ])('a connection that was reset %s says so', (detail, words) => {
   const ended = told.filter(({ failure }) => failure?.detail === detail);
   expect(ended).not.toEqual([]);

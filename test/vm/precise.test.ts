@@ -8,7 +8,13 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MODES } from '../../scripts/lab/topology.ts';
 import type { Answer } from '../../scripts/vm/machine.ts';
-import type { Event, ProbeChoice, ProbesEvent, RefusedEntryEvent } from '../../src/events/event.ts';
+import type {
+  EntryGoneEvent,
+  Event,
+  ProbeChoice,
+  ProbesEvent,
+  RefusedEntryEvent,
+} from '../../src/events/event.ts';
 import type { Request } from '../../src/trace/request.ts';
 import { checkScenarios } from '../live/scenario-checks.ts';
 import { Attribution, type TracedLab } from '../live/trace-lab.ts';
@@ -28,7 +34,7 @@ const DESCRIBED: Parts = {
   'the chains of nf_tables that run': 'fentry',
   'the chains that verdict maps choose': 'fentry',
   'the rules that ran before a drop': 'tracepoint',
-  'what conntrack turns away': 'fentry',
+  'what conntrack turns away and forgets': 'fentry',
 };
 /** Bullseye's kernel describes no module's functions. */
 const UNDESCRIBED: Parts = {
@@ -37,7 +43,7 @@ const UNDESCRIBED: Parts = {
   'the chains of nf_tables that run': 'none',
   'the chains that verdict maps choose': 'none',
   'the rules that ran before a drop': 'tracepoint',
-  'what conntrack turns away': 'kprobe',
+  'what conntrack turns away and forgets': 'kprobe',
   'IPVS as it chooses a server': 'none',
 };
 const ROUNDS: readonly Round[] = [...MODES, 'ipvs', 'conntrack'];
@@ -86,13 +92,17 @@ inGuests('the precise set, traced in guests', () => {
       });
     });
 
-    describe('what conntrack turns away', () => {
-      it('is told by conntrack itself: a table that is full, a tuple that is taken', async () => {
+    describe('what conntrack turns away and forgets', () => {
+      it('is told by conntrack itself: a table that is full, a tuple that is taken, an entry that expires', async () => {
         const run = await read('conntrack');
         const refused = eventsOf(run.recording).filter(
           (e): e is RefusedEntryEvent => e.kind === 'entry-refused',
         );
         expect(new Set(refused.map(({ why }) => why))).toEqual(new Set(['full', 'clash']));
+        const gone = eventsOf(run.recording).filter((e): e is EntryGoneEvent => e.kind === 'entry-gone');
+        expect(gone).toContainEqual(expect.objectContaining({ why: 'expired' }));
+        const told = lastRequests(run).find(({ failure }) => failure?.detail === 'entry-gone')?.failure;
+        expect(told?.text).toContain('its conntrack entry had expired');
         const failures = lastRequests(run).flatMap(({ failure }) => failure?.kind ?? []);
         expect(failures).toEqual(expect.arrayContaining(['conntrack-full', 'conntrack-clash']));
       });

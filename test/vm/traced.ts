@@ -57,7 +57,7 @@ export const throughVirtualServers: readonly Scenario[] = scenarios
 
 /** What conntrack itself turns away: its table is full, and two connections that would be the same. */
 export const byConntrack: readonly Scenario[] = faultScenarios.filter(({ id }) =>
-  ['conntrack-full', 'snat-ports-exhausted'].includes(id),
+  ['conntrack-full', 'entry-expired', 'snat-ports-exhausted'].includes(id),
 );
 
 /** Scenarios are on both sides, and named by their ids. */

@@ -2,8 +2,8 @@
 
 stdin: {"servers": [{"netns", "name", "tcp", "udp", "sctp": [ports]} or
                     {"netns", "name", "program", "files": {name: text}, "commands": [[word, ...], ...]}]}
-TCP ports answer any HTTP request, with the status that a path /status/N names; /reset breaks the connection off, and
-/silence is never answered. UDP ports any DNS query, SCTP ports
+TCP ports answer any HTTP request, with the status that a path /status/N names; /reset breaks the connection off, /later is
+answered after two and a half seconds, and /silence never. UDP ports any DNS query, SCTP ports
 open and close; all tell the source address they saw, and the HTTP ones what the request carried besides. The others
 are real programs: their commands run with a /tmp of their own that holds their files, and leave a daemon behind.
 Ends, with status 0, once every child listens; the children go on until they are killed. If it is killed before, or
@@ -15,6 +15,7 @@ import selectors
 import socket
 import struct
 import sys
+import threading
 
 import dns
 import namespace
@@ -147,6 +148,9 @@ def answer_all(sock, received, peer, name):
             continue
         keep = version == "HTTP/1.1" and ("connection", "close") not in headers
         answer_head, body = http_answer(path, headers, note(peer, name), keep)
+        if path == "/later":
+            threading.Timer(2.5, sock.send, [answer_head + body]).start()
+            continue
         sock.send(answer_head if method == "HEAD" else answer_head + body)
         if not keep:
             return False

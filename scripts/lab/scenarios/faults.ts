@@ -626,6 +626,8 @@ const midway: readonly Scenario[] = [
 const SNAT = '-s 10.0.1.0/24 -d 198.51.100.7/32 -p tcp --dport 8000 -j SNAT --to-source 10.100.0.2:40000';
 const sameServer = { to: { ip: CLIENT_IP, port: OUTSIDE_PORT }, protocol: 'tcp', timeoutMs } as const;
 
+const IDLE = 'sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established';
+
 const byConntrack: readonly Scenario[] = [
   {
     id: 'snat-ports-exhausted',
@@ -662,6 +664,27 @@ const byConntrack: readonly Scenario[] = [
           reason: 'NETFILTER_DROP',
           evidence: ['node-a: dropped a packet', '10.100.0.2:40000'],
           next: 'port',
+        }),
+      },
+    ],
+  },
+  {
+    id: 'entry-expired',
+    row: 'S18',
+    title:
+      'pod asks a server outside, which takes longer to answer than its node remembers an idle connection',
+    prepare: [change('node-a', [`${IDLE}=1`], [`${IDLE}=432000`])],
+    dials: [
+      {
+        ...sameServer,
+        from: 'toolbox-a',
+        ...asking('/later'),
+        timeoutMs: 4000,
+        expect: fails('timeout', 'closed', 'reset', {
+          detail: 'entry-gone',
+          hop: { kind: 'masquerade', in: 'node-a' },
+          evidence: ['node-a: RST'],
+          next: 'nf_conntrack_tcp_timeout_established',
         }),
       },
     ],

@@ -45,6 +45,7 @@ const CHAIN_WORDS = 6;
 
 /** enum nf_inet_hooks. */
 const HOOKS: readonly HookName[] = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+const FORGOTTEN = ['deleted', 'expired', 'removed'] as const;
 const REWRITES = ['address', 'masquerade', 'redirect', 'ipvs'] as const;
 
 const CT_INFO: readonly (CtInfo | undefined)[] = [
@@ -146,6 +147,8 @@ export class Decoder {
         return this.translated(at, netns, six, false);
       case 0x4b: // K
         return this.refused(at, netns, six);
+      case 0x47: // G
+        return this.forgotten(at, netns, six);
       default:
         return false;
     }
@@ -368,6 +371,15 @@ export class Decoder {
     if (Number.isNaN(why) || this.scanner.short) return false;
     if (tuple === undefined) return true;
     this.listener.traffic({ kind: 'entry-refused', at, netns, why: why === 1 ? 'clash' : 'full', tuple });
+    return true;
+  }
+
+  private forgotten(at: number, netns: NetnsId, six: boolean): boolean {
+    const what = this.scanner.hex();
+    const original = this.conntrackTuple(undefined, six);
+    const why = FORGOTTEN[what & 3];
+    if (Number.isNaN(what) || this.scanner.short || why === undefined || original === undefined) return false;
+    this.listener.traffic({ kind: 'entry-gone', at, netns, zone: what >>> 2, why, original });
     return true;
   }
 

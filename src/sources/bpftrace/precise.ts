@@ -21,7 +21,7 @@ export const PRECISE: readonly PrecisePart[] = [
   { file: 'chains.bt', gives: 'the chains of nf_tables that run', after: ['nat.bt'] },
   { file: 'maps.bt', gives: 'the chains that verdict maps choose', after: ['nat.bt', 'chains.bt'] },
   { file: 'verdicts.bt', gives: 'the rules that ran before a drop', after: ['nat.bt', 'drops.bt'] },
-  { file: 'conntrack.bt', gives: 'what conntrack turns away', after: [] },
+  { file: 'conntrack.bt', gives: 'what conntrack turns away and forgets', after: [] },
   { file: 'ipvs.bt', gives: 'IPVS as it chooses a server', after: ['nat.bt'] },
 ];
 

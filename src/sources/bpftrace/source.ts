@@ -286,7 +286,7 @@ export class BpftraceSource implements Source {
         },
         foreign: (line) => {
           // bpftrace's own warnings stand among our lines; a broken line of ours begins with a letter of ours.
-          if (/^[PCEDSRTNVKM][46]? [0-9a-f]/.test(line))
+          if (/^[PCEDSRTNVKGM][46]? [0-9a-f]/.test(line))
             emit({ kind: 'lost', at: this.told, count: 1, where: 'line' });
           else this.note(line);
         },

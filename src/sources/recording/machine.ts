@@ -43,6 +43,7 @@ export function ofMachine(machine: number, shift: number): (event: Event) => Eve
       case 'entry':
       case 'conntrack-stats':
       case 'entry-refused':
+      case 'entry-gone':
       case 'netns-gone':
       case 'rules':
       case 'head':

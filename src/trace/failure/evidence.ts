@@ -32,7 +32,11 @@ export function evidenceOf(scene: Scene): string[] {
     add({ at, text: `${moment(scene, at, netns)} ${mishapWords(mishap, connection)}` });
   }
   if (reset !== undefined) add(resetLine(scene, reset));
-  const { disowned } = connection.trouble;
+  const { disowned, gone } = connection.trouble;
+  if (gone !== undefined) {
+    const what = `conntrack forgot ${tupleWords(gone.original)}: its entry ${GONE[gone.why]}`;
+    add({ at: gone.at, text: `${moment(scene, gone.at, gone.netns)} ${what}` });
+  }
   if (disowned !== undefined) {
     const where = moment(scene, disowned.at, disowned.netns);
     add({
@@ -49,6 +53,12 @@ export function evidenceOf(scene: Scene): string[] {
   }
   return [...lines.sort((a, b) => a.at - b.at).map(({ text }) => text), ...again(scene), ...loss(scene)];
 }
+
+const GONE = {
+  deleted: 'was deleted by a process',
+  expired: 'expired',
+  removed: 'was removed by the kernel',
+} as const;
 
 interface Line {
   readonly at: number;

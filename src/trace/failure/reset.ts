@@ -5,6 +5,7 @@ import { isDrop } from '../lifecycle.ts';
 import { BY_RULE, refusalRuleOf } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf, ruleEvidence } from './evidence.ts';
+import { forgotten } from './forgotten.ts';
 import { capital, dialledBy, placeOf } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -12,7 +13,10 @@ import type { Scene } from './scene.ts';
 export function broken(scene: Scene): Failure | undefined {
   const { reset, finForward, finReply } = scene.connection.ending;
   // After a FIN that was lost it would be no failure.
-  if (reset?.direction !== 'reply' || finForward || scene.lost > 0) return undefined;
+  if (reset === undefined || scene.lost > 0) return undefined;
+  const unknown = forgotten(scene, reset);
+  if (unknown !== undefined) return unknown;
+  if (reset.direction !== 'reply' || finForward) return undefined;
   // Words that crossed the server's own FIN meet a socket that is gone; only who asked for something misses it.
   if (finReply && !awaitsAnswer(scene.connection)) return undefined;
   return byServer(scene, reset) ?? byMiddle(scene, reset) ?? byStranger(scene);

@@ -1,5 +1,6 @@
 /** What a failure is told from, and the words that all failures share. */
 import type { DropEvent, NetnsId } from '../../events/event.ts';
+import { inumOf } from '../../events/netns.ts';
 import { destinationOf } from '../../events/tuple.ts';
 import type { Connection } from '../connection.ts';
 import type { ConntrackCounts } from '../conntrack-counts.ts';
@@ -52,6 +53,12 @@ export function placeOf({ knowledge, connection }: Scene, netns: NetnsId): strin
   const known = knowledge.place(netns, connection.firstAt);
   return known?.name ?? known?.node ?? 'the machine';
 }
+
+/** The first hop at which a namespace rewrote it; -1 where none did. */
+export const rewrittenAt = ({ way }: Scene, netns: NetnsId): number =>
+  way.hops.findIndex(({ kind, netns: at }) => REWRITES.has(kind) && at?.inum === inumOf(netns));
+
+const REWRITES: ReadonlySet<string> = new Set(['dnat', 'redirect', 'snat', 'masquerade']);
 
 export function ruleWords(hop: Hop | undefined): string {
   if (hop?.rule === undefined) return hop === undefined ? 'a rule' : `a rule on ${place(hop)}`;

@@ -1,12 +1,10 @@
 /** The packet was answered, and the answer did not come to who asked, or not as an answer. */
-import { inumOf } from '../../events/netns.ts';
 import { destinationOf, invert, sameTuple, sourceOf } from '../../events/tuple.ts';
 import { afterNat, beforeNat } from '../connection.ts';
-import type { Entry } from '../connection.ts';
 import { BY_RULE } from '../refusal-rule.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf, ruleEvidence, tupleWords } from './evidence.ts';
-import { capital, dialledBy, place, placeOf, ruleWords } from './scene.ts';
+import { capital, dialledBy, place, placeOf, rewrittenAt, ruleWords } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 export const untaken = (scene: Scene): Failure =>
@@ -63,7 +61,7 @@ function untranslated(scene: Scene): Failure | undefined {
   if (came === undefined || sameTuple(came, invert(connection.client))) return undefined;
   const translator = connection.entries.find((e) => !e.flipped && !sameTuple(beforeNat(e), afterNat(e)));
   const where = translator === undefined ? 'whoever translated it' : placeOf(scene, translator.netns);
-  const atHop = translator === undefined ? -1 : hopOf(scene, translator);
+  const atHop = translator === undefined ? -1 : rewrittenAt(scene, translator.netns);
   const passed = connection.reply.find(({ devices }) => devices.netns === translator?.netns);
   const by = way.server === undefined ? 'The server' : capital(placeOf(scene, way.server.netns));
   const became = translator === undefined ? '' : ` to ${destinationOf(afterNat(translator))}`;
@@ -92,11 +90,6 @@ function untranslated(scene: Scene): Failure | undefined {
     next: `Make the answer come back through ${where}: masquerade what ${where} sends on, or route the way back over it.`,
   };
 }
-
-const hopOf = ({ way }: Scene, { netns }: Entry): number =>
-  way.hops.findIndex(({ kind, netns: at }) => REWRITES.has(kind) && at?.inum === inumOf(netns));
-
-const REWRITES: ReadonlySet<string> = new Set(['dnat', 'redirect', 'snat', 'masquerade']);
 
 function vanished(scene: Scene): Failure {
   const { connection, way } = scene;

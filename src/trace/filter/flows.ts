@@ -46,6 +46,7 @@ export function flowsOfEvent(event: Event): string[] {
       return [flowOf(event.tuple)];
     case 'nat':
     case 'verdict':
+    case 'entry-gone':
       return [flowOf(event.original)];
     case 'entry':
       return [flowOf(event.original), flowOf(event.reply)];

@@ -97,6 +97,25 @@ describe('lines of bpftrace', () => {
     expect(foreign).toEqual([]);
   });
 
+  it('tell an entry that conntrack forgot, and why', () => {
+    const lines = [
+      'G4 41d363de1bb f00001df 0 163000a 70c8a733 38ac 6401f\n',
+      'G4 41d363de1bc f00001df 1d 163000a 70c8a733 38ac 6401f\n',
+      'G6 41d363de1bd f00001df 2 1000000fd 1 2000000fd 2 38ac 6401f\n',
+    ];
+    const { events, foreign } = decode([Buffer.from(lines.join(''))]);
+    expect(foreign).toEqual([]);
+    const v4 = { protocol: 'tcp', src: '10.0.99.1', dst: '51.167.200.112', sport: 44_088, dport: 8_000 };
+    expect(events).toMatchObject([
+      { kind: 'entry-gone', netns: 0xf00001df, zone: 0, why: 'deleted', original: v4 },
+      { kind: 'entry-gone', zone: 7, why: 'expired', original: v4 },
+      { kind: 'entry-gone', why: 'removed', original: { protocol: 'tcp', sport: 44_088, dport: 8_000 } },
+    ]);
+    expect(decode([Buffer.from('G4 41d363de1bb f00001df 3 163000a 70c8a733 38ac 6401f\n')]).events).toEqual(
+      [],
+    );
+  });
+
   it('tell a segment sent again, and how often in vain', () => {
     const line = 'T4 41d363de1bb f00001df aa3c 1fa1 3 54c b7daea4f 2014d0a 2024d0a\n';
     expect(decode([Buffer.from(line)]).events).toMatchObject([

@@ -1,0 +1,62 @@
+/**
+ * Conntrack no longer knew a connection that stood: to who translates it, what came next was another. The probes tell so
+ * (nf_ct_delete); or it shows, where the translator took an answer for its own.
+ */
+import type { EntryGoneEvent, NetnsId } from '../../events/event.ts';
+import { afterNat, beforeNat } from '../connection.ts';
+import type { Connection, Reset } from '../connection.ts';
+import type { Failure } from '../request.ts';
+import { evidenceOf } from './evidence.ts';
+import { capital, dialledBy, placeOf, rewrittenAt } from './scene.ts';
+import type { Scene } from './scene.ts';
+
+export function forgotten(scene: Scene, reset: Reset): Failure | undefined {
+  const { connection } = scene;
+  const { gone } = connection.trouble;
+  const isCause = gone !== undefined && gone.at <= reset.at && rewrittenAt(scene, gone.netns) !== -1;
+  const translator = isCause ? gone.netns : takerOf(connection, reset);
+  if (translator === undefined) return undefined;
+  const where = placeOf(scene, translator);
+  const hop = rewrittenAt(scene, translator);
+  return {
+    kind: 'reset',
+    detail: 'entry-gone',
+    ...(hop !== -1 && { atHop: hop }),
+    reason: 'RST',
+    text: `${capital(where)} translates the connection to ${dialledBy(scene)}, and no longer knew it${isCause ? `: ${CAUSES[gone.why]}` : ''}. ${outcomeOf(scene, reset)}`,
+    evidence: evidenceOf(scene),
+    next: isCause ? NEXT[gone.why](where) : `${NEXT.expired(where)} ${NEXT.deleted(where)}`,
+  };
+}
+
+/** Who had put its own address for the client's, got the answer, and found no connection to give it to. */
+function takerOf({ beginningSeen, origin, entries }: Connection, reset: Reset): NetnsId | undefined {
+  const { direction, sentHere, netns } = reset;
+  if (direction !== 'forward' || !sentHere || !beginningSeen || netns === origin) return undefined;
+  const hides = entries.some(
+    (entry) => entry.netns === netns && !entry.flipped && beforeNat(entry).src !== afterNat(entry).src,
+  );
+  return hides ? netns : undefined;
+}
+
+function outcomeOf(scene: Scene, { direction, netns }: Reset): string {
+  return direction === 'forward'
+    ? `What the server sent was for ${placeOf(scene, netns)} itself then, which reset it; the client waits in vain.`
+    : 'What the client sent was translated anew, and reset by who did not know it.';
+}
+
+const CAUSES: Readonly<Record<EntryGoneEvent['why'], string>> = {
+  deleted: 'a process had deleted its conntrack entry',
+  expired: 'its conntrack entry had expired',
+  removed:
+    'the kernel had removed its conntrack entry, for room or since the address it was translated to went away',
+};
+
+const NEXT: Readonly<Record<EntryGoneEvent['why'], (where: string) => string>> = {
+  deleted: (where) =>
+    `See what deletes entries on ${where} (\`conntrack -D\`, \`conntrack -F\`, in scripts too).`,
+  expired: (where) =>
+    `See how long an idle connection is remembered on ${where} (net.netfilter.nf_conntrack_tcp_timeout_established), and let keep-alives be sent more often than that.`,
+  removed: (where) =>
+    `See on ${where} whether its table was full (\`conntrack -S\`: early_drop) or a device went down.`,
+};
