@@ -93,18 +93,25 @@ inGuests('the precise set, traced in guests', () => {
     });
 
     describe('what conntrack turns away and forgets', () => {
-      it('is told by conntrack itself: a table that is full, a tuple that is taken, an entry that expires', async () => {
+      it('is told by conntrack itself: a table that is full, a tuple that is taken', async () => {
         const run = await read('conntrack');
         const refused = eventsOf(run.recording).filter(
           (e): e is RefusedEntryEvent => e.kind === 'entry-refused',
         );
         expect(new Set(refused.map(({ why }) => why))).toEqual(new Set(['full', 'clash']));
-        const gone = eventsOf(run.recording).filter((e): e is EntryGoneEvent => e.kind === 'entry-gone');
-        expect(gone).toContainEqual(expect.objectContaining({ why: 'expired' }));
-        const told = lastRequests(run).find(({ failure }) => failure?.detail === 'entry-gone')?.failure;
-        expect(told?.text).toContain('its conntrack entry had expired');
         const failures = lastRequests(run).flatMap(({ failure }) => failure?.kind ?? []);
         expect(failures).toEqual(expect.arrayContaining(['conntrack-full', 'conntrack-clash']));
+      });
+
+      it('is told where it forgets: an entry that expires', async () => {
+        const run = await read('conntrack');
+        const gone = eventsOf(run.recording).filter((e): e is EntryGoneEvent => e.kind === 'entry-gone');
+        const told = lastRequests(run).find(({ failure }) => failure?.detail === 'entry-gone')?.failure;
+        expect(told?.text).toContain('no longer knew it');
+        // On 5.10 the kernel's own calls of nf_ct_delete are not seen.
+        if (!isDescribed) return;
+        expect(gone).toContainEqual(expect.objectContaining({ why: 'expired' }));
+        expect(told?.text).toContain('its conntrack entry had expired');
       });
     });
   });
