@@ -46,6 +46,8 @@ const SHUTDOWN_COMPLETE = 14;
 /** RFC 792, RFC 4443. */
 const ECHO_REPLY = 0;
 const ECHO_REPLY6 = 129;
+const REDIRECT = 5;
+const REDIRECT6 = 137;
 
 const IPS_ASSURED = 0x4;
 /** IPS_SEEN_REPLY | IPS_ASSURED */
@@ -94,9 +96,7 @@ export class Correlator {
   }
 
   mishap(event: DropEvent | IcmpErrorEvent): Connection | undefined {
-    // Echo replies go to sockets by another way, and are freed with this reason too (icmp_rcv).
-    if (event.kind === 'drop' && event.reason === 'NO_SOCKET' && event.tuple.protocol === 'icmp')
-      return undefined;
+    if (event.kind === 'drop' && isHarmless(event)) return undefined;
     const tuple = event.kind === 'drop' ? event.tuple : event.about;
     const found = this.ofMishap(event, tuple);
     if (found === undefined) return undefined;
@@ -716,6 +716,16 @@ function isDisowning({ client, origin }: Connection, event: PacketEvent): boolea
 
 function isEchoReply({ tuple, flags }: PacketEvent): boolean {
   return tuple.protocol === 'icmp' && (flags === ECHO_REPLY || flags === ECHO_REPLY6);
+}
+
+/**
+ * An ICMP message that was dropped and tells nothing. Echo replies go to sockets by another way, and are freed with this
+ * reason too (icmp_rcv). A redirect is advice, which netfilter drops where it is about what it translates
+ * (nf_nat_icmp_reply_translation).
+ */
+function isHarmless({ reason, tuple, flags }: DropEvent): boolean {
+  if (tuple.protocol !== 'icmp') return false;
+  return reason === 'NO_SOCKET' || flags === (tuple.src.includes(':') ? REDIRECT6 : REDIRECT);
 }
 
 const TUPLE_ALONE = 'sightings in several namespaces joined by addresses and ports only';

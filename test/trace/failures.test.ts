@@ -1,7 +1,14 @@
 /** What failures are told as where the lab cannot make them: by the cluster's objects, and by what is missing. */
 import { describe, expect, it } from 'vitest';
 import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
-import type { ConntrackView, EntryGoneEvent, Event, NetnsId, PacketEvent } from '../../src/events/event.ts';
+import type {
+  ConntrackView,
+  DropEvent,
+  EntryGoneEvent,
+  Event,
+  NetnsId,
+  PacketEvent,
+} from '../../src/events/event.ts';
 import type { ClusterBook, EndpointFacts, ServiceFacts } from '../../src/trace/knowledge.ts';
 import type { Failure, Request } from '../../src/trace/request.ts';
 import { newEngine, recorded, requestsOf } from '../support/engine.ts';
@@ -146,4 +153,25 @@ describe('a connection that its node forgot', () => {
   it('takes no word for it from a namespace that did not have it', () => {
     expect(toldOf(before(1, 'deleted'))).toEqual(toldOf(events));
   });
+});
+
+it('makes nothing of an ICMP redirect that netfilter dropped', () => {
+  const events = recorded('iptables');
+  const isTranslated = (event: Event): event is PacketEvent & { conntrack: ConntrackView } =>
+    event.kind === 'packet' && event.conntrack?.info === 'new' && event.conntrack.masqueradeIndex !== 0;
+  const advised = events.flatMap((event): Event[] => {
+    if (!isTranslated(event)) return [event];
+    const { at, skb, conntrack } = event;
+    const { original } = conntrack;
+    const redirect: DropEvent = {
+      ...{ kind: 'drop', at, netns: 1, inIfindex: 0, skb: skb + 1 },
+      ...{ reason: 'NETFILTER_DROP', location: 'nf_hook_slow', stack: ['nf_hook_slow', '__ip_local_out'] },
+      ...{ flags: original.src.includes(':') ? 137 : 5, seq: 0, ack: 0 },
+      tuple: { protocol: 'icmp', src: original.dst, dst: original.src, sport: 1, dport: 0 },
+      conntrack: { ...conntrack, info: 'related-reply' },
+    };
+    return [redirect, event];
+  });
+  expect(advised.length).toBeGreaterThan(events.length);
+  expect(requestsOf(advised)).toEqual(requestsOf(events));
 });
