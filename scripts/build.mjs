@@ -32,6 +32,8 @@ const { metafile } = await build({
   metafile: true,
   // React chooses its build by this when it is bundled.
   define: { 'process.env.NODE_ENV': '"production"' },
+  // Node's own is deprecated, and says so to whoever runs the Kubernetes client (whatwg-url).
+  alias: { punycode: 'punycode/punycode.js' },
   // Native, and may be absent.
   external: ['cap'],
   plugins: [withoutDevtools],

@@ -86,10 +86,14 @@ export function preciseCheck(choices: readonly ProbeChoice[]): Check {
   if (lacks.length === 0 && found.length > 0) return fine(name, found.join(', '));
   const absent = [...new Set(choices.map(({ why }) => why))].filter((why) => why !== undefined);
   if (found.length === 0) {
+    const [why = 'without the tracepoint probes they say nothing'] = absent;
+    const more = why.endsWith('is not loaded')
+      ? 'For more: start it after the first rule that translates, which loads the module.'
+      : 'For more: a kernel with BTF and fentry, or kprobes.';
     return doubtful(
       name,
-      `none: ${absent[0] ?? 'without the tracepoint probes they say nothing'}`,
-      'Hooks and rules are concluded from what tracepoints show. For more: a kernel with BTF and fentry, or kprobes.',
+      `none: ${why}`,
+      `Hooks and rules are concluded from what tracepoints show. ${more}`,
     );
   }
   return doubtful(

@@ -88,7 +88,9 @@ describe('the precise set', () => {
       ok: 'warn',
       found: 'NAT (fentry); without IPVS: the module ip_vs is not loaded',
     });
-    expect(preciseCheck([ipvs])).toMatchObject({ ok: 'warn', found: 'none: the module ip_vs is not loaded' });
+    const unloaded = preciseCheck([ipvs]);
+    expect(unloaded).toMatchObject({ ok: 'warn', found: 'none: the module ip_vs is not loaded' });
+    expect(unloaded).toHaveProperty('mend', expect.stringContaining('after the first rule'));
     expect(preciseCheck([]).ok).toBe('warn');
   });
 });
