@@ -80,7 +80,7 @@ async function recordInGuest(set: string, names: Partial<Readonly<Record<Round, 
       await keep(name, run, labelsOf(run.results, run.lab.mode), run.lab.prefix);
     }
   } finally {
-    await guests.remove();
+    guests.remove();
   }
 }
 
@@ -90,7 +90,7 @@ if (wanted.includes('two-nodes')) {
     const { run, recordings } = await traceTwice(guests, ['trixie', 'trixie']);
     await keepTwice('two-nodes', recordings, run.lab.prefix);
   } finally {
-    await guests.remove();
+    guests.remove();
   }
 }
 
