@@ -42,6 +42,8 @@ async function make(lab: Identity, step: Preparation): Promise<void> {
       if (step.does.some(([program]) => program === 'iptables')) await sleep(NOTICED_MS);
       return;
     case 'full-table':
+      // What is closing would give way soon, and make room again (gc_worker_can_early_drop).
+      await runIn(lab.prefix + step.in, ['conntrack', '-F']);
       await runPeer(['fill.py'], { netns: lab.prefix + step.in });
   }
 }
