@@ -4,11 +4,11 @@
  */
 import type { HeadEvent, Message } from '../events/head.ts';
 import type { Connection } from './connection.ts';
-import { isTold, toldFor } from './exchange.ts';
+import { firstOf, isTold, toldFor } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { Joints } from './joints.ts';
 import type { Knowledge } from './knowledge.ts';
-import { isAnswerStalled, SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
+import { isAnswerCut, SETTLE_NS, UNANSWERED_NS } from './lifecycle.ts';
 import { Lookups } from './lookups.ts';
 import { isUnderstood, ProxySpeakers } from './proxy-mismatch.ts';
 import type { Table } from './table.ts';
@@ -45,10 +45,7 @@ export class Conversations {
     const over = endedAt > 0 ? endedAt : lastAt;
     const { last } = dialogue;
     // Told as answered, it is told once more; and again, if the rest of it comes.
-    if (last?.answer !== undefined && last.isCut !== isAnswerStalled(connection)) {
-      last.isCut = !last.isCut;
-      this.ends(last, over);
-    }
+    if (last?.settled === true && last.isCut !== isCut(last)) this.ends(last, over);
     for (const exchange of [...dialogue.pending, ...(dialogue.hasWhole ? [dialogue.whole] : [])]) {
       if (exchange.endedAt === 0) this.ends(exchange, over);
     }
@@ -80,6 +77,7 @@ export class Conversations {
     // What ended meanwhile may be their effects; by now all of it has been seen everywhere.
     for (const exchange of [...done, ...this.ended]) this.tie(exchange);
     for (const exchange of done) {
+      exchange.isCut = isCut(exchange);
       exchange.settled = true;
       this.joints.withdraw(exchange);
       exchange.connection.dialogue?.settle(exchange);
@@ -139,3 +137,9 @@ export class Conversations {
     if (!isTold(joint.exchange)) this.absorbed.push(joint.exchange);
   }
 }
+
+/** Whether its answer was seen to begin, and does not come to its end; only of the last one can that be. */
+const isCut = ({ connection, answer, index }: Exchange): boolean =>
+  answer !== undefined &&
+  index + 1 >= (connection.dialogue?.count ?? 0) &&
+  isAnswerCut(connection, firstOf(answer));

@@ -46,7 +46,7 @@ export class Exchange {
   missedBefore = 0;
   /** 0 while it goes on. */
   endedAt = 0;
-  /** Of its answer no more than the beginning has come. */
+  /** Its answer did not come, or no more of it than the beginning: it stalled, or was taken by who passes it on. */
   isCut = false;
   /** What came of it is told, or is part of what is. */
   settled = false;

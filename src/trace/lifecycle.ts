@@ -1,15 +1,19 @@
 /**
  * The state of a connection, and when it has come to an end. All times are event time.
  */
-import type { IcmpErrorEvent } from '../events/event.ts';
+import type { IcmpErrorEvent, NetnsId } from '../events/event.ts';
 import type { Protocol } from '../events/tuple.ts';
-import type { Connection, Mishap } from './connection.ts';
+import { afterNat, beforeNat } from './connection.ts';
+import type { Connection, Entry, Mishap } from './connection.ts';
 import { isGroup, needsNoAnswer } from './one-way.ts';
 import { BY_RULE } from './refusal-rule.ts';
 import type { State } from './request.ts';
 
 /** A capture takes its turn like any process: on a busy node its stamps are so much later than the packets. */
 const LATE_HEADS_NS = 1_500_000_000;
+
+/** From the first sight of an answer to the reset of who took it for its own, with what a head's stamp may be late. */
+const TAKEN_WITHIN_NS = 2_000_000_000;
 
 export type Level = 'path' | 'nat';
 
@@ -54,9 +58,34 @@ const isAnswered = ({ answered, trouble }: Connection): boolean => answered && !
 export const isStalled = ({ trouble: { stall } }: Connection): boolean =>
   stall !== undefined && stall.length > 0 && stall.at - stall.since >= UNANSWERED_NS;
 
-/** So does what the server sends: an answer that has begun does not come to its end. */
-export const isAnswerStalled = (connection: Connection): boolean =>
-  isStalled(connection) && connection.trouble.stall?.direction === 'reply';
+/**
+ * An answer that has begun does not come to its end: what the server sends is not acknowledged, or who passes it on took
+ * it for its own. @param begun when the answer began
+ */
+export function isAnswerCut(connection: Connection, begun: number): boolean {
+  const { ending, trouble } = connection;
+  if (isStalled(connection) && trouble.stall?.direction === 'reply') return true;
+  const taken = takerOf(connection) === undefined ? undefined : ending.reset;
+  // Answers of longer ago were not what it reset.
+  return taken !== undefined && taken.at - begun < TAKEN_WITHIN_NS;
+}
+
+/**
+ * Who had put its own address for the client's, got the answer, and found no connection to give it to: it resets what it
+ * takes for its own.
+ */
+export function takerOf(connection: Connection): NetnsId | undefined {
+  const { beginningSeen, origin, entries, mishaps } = connection;
+  const { reset } = connection.ending;
+  if (reset?.direction !== 'forward' || !reset.sentHere || !beginningSeen || reset.netns === origin)
+    return undefined;
+  const { netns } = reset;
+  const hides = (entry: Entry): boolean =>
+    entry.netns === netns && !entry.flipped && beforeNat(entry).src !== afterNat(entry).src;
+  // A rule that answers with a reset drops what it answers.
+  const isRule = mishaps.some((m) => m.event.netns === netns && isDrop(m, BY_RULE));
+  return entries.some(hides) && !isRule ? netns : undefined;
+}
 
 export function refusal(connection: Connection): Mishap | undefined {
   return connection.mishaps.find(

@@ -1,6 +1,8 @@
 /** What failures are told as where the lab cannot make them: by the cluster's objects, and by what is missing. */
 import { describe, expect, it } from 'vitest';
 import { ClusterKnowledge } from '../../src/cluster/knowledge.ts';
+import type { HeadEvent } from '../../src/events/head.ts';
+import { invert } from '../../src/events/tuple.ts';
 import type {
   ConntrackView,
   DropEvent,
@@ -148,6 +150,38 @@ describe('a connection that its node forgot', () => {
     expect(failure?.text).toContain(text);
     expect(failure?.evidence).toContainEqual(expect.stringContaining('conntrack forgot 10.0.1.99:'));
     expect(failure?.next).toContain(next);
+  });
+
+  it('was answered all the same, if the answer had come before', () => {
+    const answer = events.find(
+      (event): event is HeadEvent =>
+        event.kind === 'head' &&
+        event.message.what === 'http-response' &&
+        event.at > (entry?.at ?? Infinity) &&
+        event.tuple.sport === 8000,
+    );
+    const sooner = (reset?.at ?? 0) - 2.2e9;
+    const place = events.findIndex(({ at }) => at > sooner);
+    const rest = events.filter((event) => event !== answer);
+    expect(answer).toBeDefined();
+    if (answer === undefined) return;
+    const told = asked([...rest.slice(0, place), { ...answer, at: sooner }, ...rest.slice(place)]);
+    expect(told).toMatchObject({ http: { status: 200 } });
+    expect(told?.failure).toBeUndefined();
+  });
+
+  it('is another where a rule resets the answer', () => {
+    const dropped = events.flatMap((event): Event[] => {
+      if (event !== reset || entry === undefined) return [event];
+      const drop: DropEvent = {
+        ...{ kind: 'drop', at: event.at + 1, netns: event.netns, inIfindex: 0, skb: 1 },
+        ...{ reason: 'NETFILTER_DROP', location: 'nf_hook_slow', stack: ['nf_hook_slow', 'ip_forward'] },
+        ...{ flags: 24, seq: 0, ack: 0, tuple: invert(event.tuple) },
+      };
+      return [event, drop];
+    });
+    expect(dropped.length).toBe(events.length + 1);
+    expect(toldOf(dropped)).toBeUndefined();
   });
 
   it('takes no word for it from a namespace that did not have it', () => {

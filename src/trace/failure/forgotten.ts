@@ -2,9 +2,9 @@
  * Conntrack no longer knew a connection that stood: to who translates it, what came next was another. The probes tell so
  * (nf_ct_delete); or it shows, where the translator took an answer for its own.
  */
-import type { EntryGoneEvent, NetnsId } from '../../events/event.ts';
-import { afterNat, beforeNat } from '../connection.ts';
-import type { Connection, Reset } from '../connection.ts';
+import type { EntryGoneEvent } from '../../events/event.ts';
+import type { Reset } from '../connection.ts';
+import { takerOf } from '../lifecycle.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf } from './evidence.ts';
 import { capital, dialledBy, placeOf, rewrittenAt } from './scene.ts';
@@ -14,7 +14,7 @@ export function forgotten(scene: Scene, reset: Reset): Failure | undefined {
   const { connection } = scene;
   const { gone } = connection.trouble;
   const isCause = gone !== undefined && gone.at <= reset.at && rewrittenAt(scene, gone.netns) !== -1;
-  const translator = isCause ? gone.netns : takerOf(connection, reset);
+  const translator = isCause ? gone.netns : takerOf(connection);
   if (translator === undefined) return undefined;
   const where = placeOf(scene, translator);
   const hop = rewrittenAt(scene, translator);
@@ -27,16 +27,6 @@ export function forgotten(scene: Scene, reset: Reset): Failure | undefined {
     evidence: evidenceOf(scene),
     next: isCause ? NEXT[gone.why](where) : `${NEXT.expired(where)} ${NEXT.deleted(where)}`,
   };
-}
-
-/** Who had put its own address for the client's, got the answer, and found no connection to give it to. */
-function takerOf({ beginningSeen, origin, entries }: Connection, reset: Reset): NetnsId | undefined {
-  const { direction, sentHere, netns } = reset;
-  if (direction !== 'forward' || !sentHere || !beginningSeen || netns === origin) return undefined;
-  const hides = entries.some(
-    (entry) => entry.netns === netns && !entry.flipped && beforeNat(entry).src !== afterNat(entry).src,
-  );
-  return hides ? netns : undefined;
 }
 
 function outcomeOf(scene: Scene, { direction, netns }: Reset): string {

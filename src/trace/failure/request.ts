@@ -32,10 +32,7 @@ export function requestFailure(
     const atHop = (starts[leg] ?? 0) + base.hops.length - 1;
     return { kind: 'proxy-protocol-mismatch', ...(base.hops.length > 0 && { atHop }), ...mismatch };
   }
-  // An answer that did not come to its end, or that a node on its way took for its own.
-  const stopped = legs.findLastIndex(
-    ({ exchange, base }) => exchange.isCut || base.failure?.detail === 'entry-gone',
-  );
+  const stopped = legs.findLastIndex(({ exchange }) => exchange.isCut);
   const cut = legs[stopped]?.base.failure;
   if (cut !== undefined) return placed(cut, legs, starts, stopped);
   // An answer is one, unless it says itself that it was asked for in vain.
