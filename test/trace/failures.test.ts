@@ -152,17 +152,18 @@ describe('a connection that its node forgot', () => {
     expect(failure?.next).toContain(next);
   });
 
+  const isAnswer = (event: Event): event is HeadEvent =>
+    event.kind === 'head' &&
+    event.message.what === 'http-response' &&
+    event.at > (reset?.at ?? Infinity) &&
+    event.at < (reset?.at ?? 0) + 1e9;
+  const answer = events.find(isAnswer);
+  const withoutAnswer = (stream: readonly Event[]): Event[] => stream.filter((event) => !isAnswer(event));
+
   it('was answered all the same, if the answer had come before', () => {
-    const answer = events.find(
-      (event): event is HeadEvent =>
-        event.kind === 'head' &&
-        event.message.what === 'http-response' &&
-        event.at > (entry?.at ?? Infinity) &&
-        event.tuple.sport === 8000,
-    );
     const sooner = (reset?.at ?? 0) - 2.2e9;
     const place = events.findIndex(({ at }) => at > sooner);
-    const rest = events.filter((event) => event !== answer);
+    const rest = withoutAnswer(events);
     expect(answer).toBeDefined();
     if (answer === undefined) return;
     const told = asked([...rest.slice(0, place), { ...answer, at: sooner }, ...rest.slice(place)]);
@@ -182,6 +183,27 @@ describe('a connection that its node forgot', () => {
     });
     expect(dropped.length).toBe(events.length + 1);
     expect(toldOf(dropped)).toBeUndefined();
+  });
+
+  it.each([
+    ['translated anew, and reset by who does not know it', 1, { detail: 'entry-gone' }],
+    ['translated as before, and reset for another reason', 0, { reason: 'RST' }],
+  ])('and what the client sent later was %s', (_, moved, failure) => {
+    const anew = before(reset?.netns, 'expired').flatMap((event): Event[] => {
+      if (event !== reset || entry === undefined) return [event];
+      const { conntrack, ...packet } = entry;
+      const reply = { ...conntrack.reply, dport: conntrack.reply.dport + moved };
+      return [
+        {
+          ...{ ...packet, at: event.at, skb: event.skb, ifindex: entry.inIfindex, inIfindex: entry.ifindex },
+          ...{ flags: 4, seq: 1, ack: 0, tuple: invert(conntrack.original) },
+          conntrack: { ...conntrack, info: 'established-reply', reply },
+        },
+      ];
+    });
+    const told = requestsOf(withoutAnswer(anew)).find(({ http }) => http?.path === '/later')?.failure;
+    expect(told).toMatchObject({ kind: 'reset', ...failure });
+    expect(told?.detail === 'entry-gone').toBe(moved === 1);
   });
 
   it('takes no word for it from a namespace that did not have it', () => {

@@ -2,8 +2,10 @@
  * Conntrack no longer knew a connection that stood: to who translates it, what came next was another. The probes tell so
  * (nf_ct_delete); or it shows, where the translator took an answer for its own.
  */
-import type { EntryGoneEvent } from '../../events/event.ts';
-import type { Reset } from '../connection.ts';
+import type { EntryGoneEvent, NetnsId } from '../../events/event.ts';
+import { sameTuple } from '../../events/tuple.ts';
+import { afterNat } from '../connection.ts';
+import type { Connection, Reset } from '../connection.ts';
 import { takerOf } from '../lifecycle.ts';
 import type { Failure } from '../request.ts';
 import { evidenceOf } from './evidence.ts';
@@ -13,8 +15,13 @@ import type { Scene } from './scene.ts';
 export function forgotten(scene: Scene, reset: Reset): Failure | undefined {
   const { connection } = scene;
   const { gone } = connection.trouble;
-  const isCause = gone !== undefined && gone.at <= reset.at && rewrittenAt(scene, gone.netns) !== -1;
-  const translator = isCause ? gone.netns : takerOf(connection);
+  const taker = takerOf(connection);
+  // A connection may live on under a new entry that translates it as before.
+  const isCause =
+    gone !== undefined &&
+    gone.at <= reset.at &&
+    (gone.netns === taker || (reset.direction === 'reply' && isTranslatedAnew(connection, gone.netns)));
+  const translator = isCause ? gone.netns : taker;
   if (translator === undefined) return undefined;
   const where = placeOf(scene, translator);
   const hop = rewrittenAt(scene, translator);
@@ -27,6 +34,13 @@ export function forgotten(scene: Scene, reset: Reset): Failure | undefined {
     evidence: evidenceOf(scene),
     next: isCause ? NEXT[gone.why](where) : `${NEXT.expired(where)} ${NEXT.deleted(where)}`,
   };
+}
+
+/** What the client sent later was translated to something else than its first packet. */
+function isTranslatedAnew({ forward, entries }: Connection, netns: NetnsId): boolean {
+  const first = forward.findLast(({ devices }) => devices.netns === netns);
+  const entry = entries.find((one) => one.netns === netns && !one.flipped);
+  return first !== undefined && entry !== undefined && !sameTuple(first.tuple, afterNat(entry));
 }
 
 function outcomeOf(scene: Scene, { direction, netns }: Reset): string {
