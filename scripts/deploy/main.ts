@@ -1,7 +1,6 @@
 /** What workloads.yaml needs beside it, for kubectl: `npx tsx scripts/deploy/main.ts FOLDER` writes configuration.json. */
-import process from 'node:process';
 import { Command } from 'commander';
-import { LabError } from '../lab/run.ts';
+import { report } from '../lab/run.ts';
 import { writeConfiguration } from './configuration.ts';
 
 const program = new Command('deploy')
@@ -12,7 +11,5 @@ const program = new Command('deploy')
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  console.error(`deploy: ${error.message}\n${error.advice}`);
-  process.exitCode = 1;
+  report('deploy', error);
 }

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { execa } from 'execa';
-import { LabError } from '../lab/run.ts';
+import { LabError, report } from '../lab/run.ts';
 import { down, find, KUBECONFIG, up } from './cluster.ts';
 import { MODES, type Mode } from './config.ts';
 import { scenarios } from './scenarios.ts';
@@ -29,9 +29,7 @@ program.command('down').description('remove all of it').action(down);
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  console.error(`kind: ${error.message}\n${error.advice}`);
-  process.exitCode = 1;
+  report('kind', error);
 }
 
 function list(): void {

@@ -15,7 +15,7 @@ import {
   type RunResult,
 } from './lab.ts';
 import { measureLoad, removeLoad } from './load.ts';
-import { LabError } from './run.ts';
+import { LabError, report } from './run.ts';
 import { allScenarios } from './scenarios.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { stopOnSignals } from './stop.ts';
@@ -65,7 +65,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!stop.signal.aborted) report(error);
+  if (!stop.signal.aborted) report('lab', error);
 }
 
 async function up(identity: Identity): Promise<void> {
@@ -148,10 +148,4 @@ function dialStory({ dial, attempts, last }: DialResult): string {
 function checkedPrefix(text: string): string {
   if (/^[a-z0-9][a-z0-9-]{0,30}$/.test(text)) return text;
   throw new InvalidArgumentError('letters, digits and hyphens, at most 31.');
-}
-
-function report(error: unknown): void {
-  if (!(error instanceof LabError)) throw error;
-  console.error(`lab: ${error.message}\n${error.advice}`);
-  process.exitCode = 1;
 }

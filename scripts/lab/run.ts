@@ -1,5 +1,6 @@
 /** Running the programs the lab is made with. */
 import { execa, ExecaError } from 'execa';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 /** What is wrong and what to do about it, one line each. */
@@ -10,6 +11,13 @@ export class LabError extends Error {
     super(message);
     this.advice = advice;
   }
+}
+
+/** @param program says it @throws what is none of ours: a bug keeps its stack */
+export function report(program: string, error: unknown): void {
+  if (!(error instanceof LabError)) throw error;
+  console.error(`${program}: ${error.message}\n${error.advice}`);
+  process.exitCode = 1;
 }
 
 export interface RunOptions {
