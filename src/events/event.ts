@@ -193,13 +193,16 @@ export interface RefusedEntryEvent {
   readonly tuple: Tuple;
 }
 
-/** Conntrack forgets a TCP connection that was not closed (nf_ct_delete): what comes of it later is another to it. */
+/** Conntrack forgets a TCP connection that was not closed (nf_conntrack_free): what comes of it later is another to it. */
 export interface EntryGoneEvent {
   readonly kind: 'entry-gone';
   readonly at: number;
   readonly netns: NetnsId;
   readonly zone: number;
-  /** `deleted`: a process asked for it; `expired`: its time-out; `removed`: by the kernel, for room or a lost address. */
+  /**
+   * `deleted`: by a process; `expired`; `removed` before its time: by the kernel, for room or with an address, or by a
+   * process that flushed the table, which some kernels do not tell apart.
+   */
   readonly why: 'deleted' | 'expired' | 'removed';
   readonly original: Tuple;
 }

@@ -144,7 +144,7 @@ describe('a connection that its node forgot', () => {
   it.each([
     ['expired', 'had expired', 'timeout_established'],
     ['deleted', 'a process had deleted', 'conntrack -F'],
-    ['removed', 'the kernel had removed', 'early_drop'],
+    ['removed', 'had been removed before its time', 'early_drop'],
   ] as const)('and why, where conntrack tells it: %s', (why, text, next) => {
     const failure = toldOf(before(reset?.netns, why));
     expect(failure?.text).toContain(text);

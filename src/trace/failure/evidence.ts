@@ -57,7 +57,7 @@ export function evidenceOf(scene: Scene): string[] {
 const GONE = {
   deleted: 'was deleted by a process',
   expired: 'expired',
-  removed: 'was removed by the kernel',
+  removed: 'was removed before its time',
 } as const;
 
 interface Line {

@@ -1,6 +1,6 @@
 /**
  * Conntrack no longer knew a connection that stood: to who translates it, what came next was another. The probes tell so
- * (nf_ct_delete); or it shows, where the translator took an answer for its own.
+ * (nf_conntrack_free); or it shows, where the translator took an answer for its own.
  */
 import type { EntryGoneEvent, NetnsId } from '../../events/event.ts';
 import { sameTuple } from '../../events/tuple.ts';
@@ -53,7 +53,7 @@ const CAUSES: Readonly<Record<EntryGoneEvent['why'], string>> = {
   deleted: 'a process had deleted its conntrack entry',
   expired: 'its conntrack entry had expired',
   removed:
-    'the kernel had removed its conntrack entry, for room or since the address it was translated to went away',
+    'its conntrack entry had been removed before its time, with all of them, for room, or since the address it was translated to went away',
 };
 
 const NEXT: Readonly<Record<EntryGoneEvent['why'], (where: string) => string>> = {
@@ -62,5 +62,5 @@ const NEXT: Readonly<Record<EntryGoneEvent['why'], (where: string) => string>> =
   expired: (where) =>
     `See how long an idle connection is remembered on ${where} (net.netfilter.nf_conntrack_tcp_timeout_established), and let keep-alives be sent more often than that.`,
   removed: (where) =>
-    `See on ${where} whether its table was full (\`conntrack -S\`: early_drop) or a device went down.`,
+    `See on ${where} whether its table was flushed (\`conntrack -F\`), was full (\`conntrack -S\`: early_drop), or a device went down.`,
 };
